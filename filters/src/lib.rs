@@ -1,0 +1,1 @@
+//! popgate's filters: small, named, configured in YAML, free of Pingora.

@@ -1,0 +1,12 @@
+//! The HTTP cache: keys, policy, tiers and purges.
+
+pub mod entry;
+pub mod key;
+pub mod memory;
+pub mod policy;
+pub mod purge;
+pub mod redis;
+pub mod tiered;
+
+pub use entry::{Entry, PurgeSeq, Times};
+pub use key::KeyHash;

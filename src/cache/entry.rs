@@ -1,0 +1,98 @@
+//! A stored response, as both tiers and the hit path see it.
+//!
+//! Bodies are one `Bytes`, so that a hit shares it instead of copying. Headers are what the origin
+//! sent, without hop-by-hop fields. Times are wall clock, taken once when the response arrived.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+
+use super::key::KeyHash;
+
+/// Position in the purge log: grows with every purge, never back. Zero is before all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct PurgeSeq(pub u64);
+
+/// Life of a stored response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// When the response (or its last successful validation) arrived.
+    pub stored_at: SystemTime,
+    /// Age it already had then (RFC 9111 4.2.3).
+    pub initial_age: Duration,
+    /// End of freshness.
+    pub fresh_until: SystemTime,
+    /// Stale-while-revalidate window after `fresh_until`.
+    pub stale_while_revalidate: Duration,
+    /// Stale-if-error window after `fresh_until`.
+    pub stale_if_error: Duration,
+}
+
+impl Times {
+    /// Current age (RFC 9111 4.2.3), whole seconds.
+    #[must_use]
+    pub fn age(&self, now: SystemTime) -> Duration {
+        let resident = now.duration_since(self.stored_at).unwrap_or_default();
+        Duration::from_secs((self.initial_age + resident).as_secs())
+    }
+
+    /// Whether it may be used without validation.
+    #[must_use]
+    pub fn is_fresh(&self, now: SystemTime) -> bool {
+        now < self.fresh_until
+    }
+
+    /// When it is of no use to anybody; `keep` is the extra time an entry with a validator stays for revalidation.
+    #[must_use]
+    pub fn dead_at(&self, keep: Duration) -> SystemTime {
+        let stale = self.stale_while_revalidate.max(self.stale_if_error).max(keep);
+        self.fresh_until.checked_add(stale).unwrap_or(self.fresh_until)
+    }
+}
+
+/// One stored response.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Hash of the key without variants; what URL purges name.
+    pub base: KeyHash,
+    /// Hash of the slot it lies in: `base` itself, or base and variant.
+    pub slot: KeyHash,
+    /// Host in the key: lower case, no port.
+    pub host: Box<str>,
+    /// Path in the key, without query; what prefix purges match.
+    pub path: Box<str>,
+    /// Status; never 206 or 304.
+    pub status: StatusCode,
+    /// End-to-end headers as stored.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
+    /// Its life.
+    pub times: Times,
+    /// The purge log's head when the fetch began: purges after it hit this entry.
+    pub seq: PurgeSeq,
+    /// Tags of the response (Surrogate-Key and the like).
+    pub tags: Box<[Box<str>]>,
+}
+
+impl Entry {
+    /// Bytes it takes in memory, keys and headers counted.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        // HeaderMap: per field a bucket (about 104 bytes) and an index entry, plus the strings.
+        let headers: usize = self
+            .headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + 112)
+            .sum();
+        let tags: usize = self.tags.iter().map(|tag| tag.len() + 16).sum();
+        std::mem::size_of::<Self>()
+            + 64
+            + self.host.len()
+            + self.path.len()
+            + headers
+            + tags
+            + self.body.len()
+    }
+}

@@ -1,0 +1,3 @@
+//! The popgate binary.
+
+fn main() {}

@@ -1,0 +1,5 @@
+//! What popgate tells: metrics, the access log, traces.
+
+pub mod metrics;
+
+pub use metrics::Metrics;
