@@ -21,7 +21,7 @@ impl Env {
     pub const VARIABLES: [&'static str; 4] = ["POPGATE_CONFIG", "STATE_DIRECTORY", "XDG_STATE_HOME", "HOME"];
 
     /// The surroundings of this process.
-    pub fn current() -> Self {
+    pub fn from_process() -> Self {
         let value = |name: &str| std::env::var(name).ok().map(|value| (name.to_owned(), value));
         Env {
             variables: Self::VARIABLES.iter().filter_map(|name| value(name)).collect(),
