@@ -6,7 +6,9 @@
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
+use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
+use popgate_filters::Headers;
 
 /// Entries of `X-Forwarded-For` that are looked at, from the right; what is left of them does not count.
 pub const ENTRIES_MAX: usize = 64;
@@ -34,6 +36,25 @@ pub struct Claims<'a> {
     pub connecting_ip: Option<&'a [u8]>,
     /// `X-Real-IP`.
     pub real_ip: Option<&'a [u8]>,
+}
+
+/// Finds the visitor of a request with these headers.
+#[must_use]
+pub fn of_request(peer: IpAddr, trusted: &[IpNet], headers: &dyn Headers) -> Visitor {
+    if !is_trusted(peer, trusted) {
+        return visitor(peer, trusted, &Claims::default());
+    }
+    let bytes = |name: &HeaderName| headers.get(name).map(HeaderValue::as_bytes);
+    let claims = Claims {
+        forwarded_for: headers
+            .get_all(&HeaderName::from_static("x-forwarded-for"))
+            .into_iter()
+            .map(HeaderValue::as_bytes)
+            .collect(),
+        connecting_ip: bytes(&HeaderName::from_static("cf-connecting-ip")),
+        real_ip: bytes(&HeaderName::from_static("x-real-ip")),
+    };
+    visitor(peer, trusted, &claims)
 }
 
 /// Finds the visitor. `trusted` are the networks of `trusted_proxies`.

@@ -79,6 +79,14 @@ pub fn check(path: &Path) -> Result<Summary, GeoError> {
     })
 }
 
+/// Validates the bytes of a file: separator, every record of the tree, look-ups over the address space.
+///
+/// # Errors
+/// What does not hold.
+pub fn validate(bytes: &[u8]) -> Result<Offers, String> {
+    validate::database(bytes)
+}
+
 impl Database {
     /// Reads a file and validates it: metadata, tree bounds, sample look-ups over the whole address space.
     ///
@@ -93,7 +101,7 @@ impl Database {
         if bytes.is_empty() {
             return Err(corrupt("it is empty".to_owned()));
         }
-        let offers = validate::database(&bytes).map_err(corrupt)?;
+        let offers = validate(&bytes).map_err(corrupt)?;
         let reader = Reader::from_source(bytes).map_err(|error| corrupt(error.to_string()))?;
         let database = Self {
             path: path.to_owned(),

@@ -165,6 +165,18 @@ fn a_chain_wins_over_connecting_ip() {
     );
 }
 
+#[test]
+fn claims_are_taken_from_all_header_lines() {
+    let mut headers = http::HeaderMap::new();
+    for line in ["1.2.3.4", "198.51.100.7, 10.0.0.9"] {
+        headers.append("x-forwarded-for", line.parse().unwrap());
+    }
+    let found = of_request(ip("10.0.0.2"), &networks(), &headers);
+    assert_eq!((found.ip, found.chain.len()), (ip("198.51.100.7"), 3));
+    let stranger = of_request(ip("203.0.113.9"), &networks(), &headers);
+    assert_eq!((stranger.ip, stranger.peer_trusted), (ip("203.0.113.9"), false));
+}
+
 proptest! {
     #[test]
     fn any_bytes_give_a_canonical_visitor_and_a_bounded_chain(

@@ -99,6 +99,20 @@ fn a_database_without_records_is_refused() {
 }
 
 #[test]
+fn a_tree_that_runs_in_circles_ends() {
+    let mut bytes = country_database("VN");
+    let tree = 6 * (96 + 24);
+    bytes[..tree].fill(0);
+    assert!(error_of(&bytes).contains("no address has a record"));
+    // Each node leads twice to the next: 2^119 ways through the tree.
+    for (index, node) in bytes[..tree].chunks_exact_mut(6).enumerate() {
+        let next = u8::try_from(index + 1).unwrap();
+        node.copy_from_slice(&[0, 0, next, 0, 0, next]);
+    }
+    assert!(error_of(&bytes).contains("no address has a record"));
+}
+
+#[test]
 fn check_reports_all_bad_files() {
     let bad = [
         "/nonexistent/a.mmdb".into(),
