@@ -92,7 +92,7 @@ pub enum GeoError {
 #[derive(Debug)]
 pub struct Geo {
     current: ArcSwap<Snapshot>,
-    /// Held while files are read, so that `poll` and `replace` do not overtake each other.
+    /// Held while the snapshot is replaced, so that `poll` and `commit` do not overtake each other.
     watched: Mutex<Vec<Watched>>,
     counters: Counters,
 }
@@ -102,6 +102,10 @@ struct Snapshot {
     networks: Networks,
     databases: Vec<Arc<Database>>,
 }
+
+/// Sources that were read and wait to be taken over.
+#[derive(Debug)]
+pub struct Prepared(Snapshot);
 
 #[derive(Debug)]
 struct Counters {
@@ -117,7 +121,7 @@ impl Geo {
     ///
     /// # Errors
     /// The first database that is missing, corrupt or of no use, named; see [`check`] for all of them.
-    pub fn open(config: &config::Geo, metrics: &Arc<Metrics>) -> Result<Self, GeoError> {
+    pub fn open(config: &config::Geo, metrics: Arc<Metrics>) -> Result<Self, GeoError> {
         let snapshot = Snapshot::open(config, &[])?;
         let lookups = |result: &str| metrics.geo_lookups.with_label_values(&[result]);
         let reloads = |result: &str| metrics.geo_reloads.with_label_values(&[result]);
@@ -189,16 +193,29 @@ impl Geo {
         }
     }
 
-    /// Takes over a new configuration; files that did not change are not read again. Blocks on disk reads.
+    /// Reads the sources of a new configuration, so that a reload of several parts can be given up as a whole.
+    /// Files that did not change are not read again. Blocks on disk reads.
+    ///
+    /// # Errors
+    /// As [`Geo::open`]; nothing changes until [`Geo::commit`].
+    pub fn prepare(&self, config: &config::Geo) -> Result<Prepared, GeoError> {
+        let old = self.current.load_full();
+        Ok(Prepared(Snapshot::open(config, &old.databases)?))
+    }
+
+    /// Takes over what was prepared. A file replaced in between is noticed by the next [`Geo::poll`].
+    pub fn commit(&self, prepared: Prepared) {
+        let mut watched = self.watched.lock();
+        *watched = prepared.0.watched();
+        self.current.store(Arc::new(prepared.0));
+    }
+
+    /// [`Geo::prepare`] and [`Geo::commit`] in one.
     ///
     /// # Errors
     /// As [`Geo::open`]; the old sources stay in use.
     pub fn replace(&self, config: &config::Geo) -> Result<(), GeoError> {
-        let mut watched = self.watched.lock();
-        let old = self.current.load_full();
-        let snapshot = Snapshot::open(config, &old.databases)?;
-        *watched = snapshot.watched();
-        self.current.store(Arc::new(snapshot));
+        self.commit(self.prepare(config)?);
         Ok(())
     }
 }

@@ -18,8 +18,6 @@ pub const ENTRIES_MAX: usize = 64;
 pub struct Visitor {
     /// The visitor's address; IPv4-mapped IPv6 is IPv4.
     pub ip: IpAddr,
-    /// The other end of the connection, in the same form.
-    pub peer: IpAddr,
     /// Whether the peer is one of `trusted_proxies`.
     pub peer_trusted: bool,
     /// Addresses a trusted peer passed on, left to right, the peer not among them: the unbroken run of good
@@ -64,7 +62,6 @@ pub fn visitor(peer: IpAddr, trusted: &[IpNet], claims: &Claims<'_>) -> Visitor 
     if !is_trusted(peer, trusted) {
         return Visitor {
             ip: peer,
-            peer,
             peer_trusted: false,
             chain: Vec::new(),
         };
@@ -82,7 +79,6 @@ pub fn visitor(peer: IpAddr, trusted: &[IpNet], claims: &Claims<'_>) -> Visitor 
         .unwrap_or(peer);
     Visitor {
         ip,
-        peer,
         peer_trusted: true,
         chain,
     }

@@ -28,7 +28,7 @@ fn config(databases: &[PathBuf], networks: &[(&str, GeoNetwork)]) -> config::Geo
 }
 
 fn open(databases: &[PathBuf], networks: &[(&str, GeoNetwork)]) -> Result<Geo, GeoError> {
-    Geo::open(&config(databases, networks), &Metrics::new().unwrap())
+    Geo::open(&config(databases, networks), Metrics::new().unwrap())
 }
 
 fn find(geo: &Geo, ip: &str) -> GeoRecord {
@@ -155,7 +155,7 @@ fn lookups_are_counted_by_where_the_answer_came_from() {
         &[fixture("GeoIP2-City-Test.mmdb")],
         &[("203.0.113.0/24", row(Some("VN"), None))],
     );
-    let geo = Geo::open(&config, &metrics).unwrap();
+    let geo = Geo::open(&config, Arc::clone(&metrics)).unwrap();
     for ip in ["203.0.113.9", "81.2.69.142", "81.2.69.160", "192.0.2.1"] {
         find(&geo, ip);
     }

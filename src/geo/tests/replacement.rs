@@ -27,7 +27,7 @@ impl Folder {
     }
 
     fn open(&self) -> Geo {
-        Geo::open(&config(&[self.path()], &[]), &self.metrics).unwrap()
+        Geo::open(&config(&[self.path()], &[]), Arc::clone(&self.metrics)).unwrap()
     }
 
     fn reloads(&self) -> (u64, u64) {
@@ -165,4 +165,17 @@ fn a_new_configuration_does_not_read_unchanged_files_again() {
     folder.put(&country_database("FR"));
     geo.replace(&config(&[folder.path()], &[])).unwrap();
     assert_eq!(country(&geo, IP), "FR");
+}
+
+#[test]
+fn nothing_changes_until_a_prepared_configuration_is_committed() {
+    let folder = Folder::new();
+    folder.put(&country_database("VN"));
+    let geo = folder.open();
+    let prepared = geo
+        .prepare(&config(&[], &[("192.0.2.0/24", row(Some("DE"), None))]))
+        .unwrap();
+    assert_eq!(country(&geo, IP), "VN");
+    geo.commit(prepared);
+    assert_eq!(country(&geo, IP), "DE");
 }
