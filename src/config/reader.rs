@@ -137,7 +137,7 @@ impl<'a> Reader<'a> {
 }
 
 /// `path.key`, or `key` at the top.
-fn join(path: &str, key: &str) -> String {
+pub(crate) fn join(path: &str, key: &str) -> String {
     if path.is_empty() {
         key.to_owned()
     } else {

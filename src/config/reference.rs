@@ -1,5 +1,7 @@
 //! The key reference of `docs/configuration.md`, made from the declared keys.
 
+mod filters;
+
 use std::fmt::Write;
 
 use super::keys::{Absent, Key, Kind, TABLES, Table};
@@ -14,6 +16,7 @@ pub fn markdown() -> String {
     for table in TABLES {
         section(&mut out, table);
     }
+    filters::section(&mut out);
     out
 }
 

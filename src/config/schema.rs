@@ -117,10 +117,7 @@ fn kind(kind_of: &Kind) -> Value {
         }
         Kind::RedisUrl => text("^rediss?(\\+sentinel|\\+cluster)?://"),
         Kind::OriginName => json!({ "type": "string" }),
-        Kind::Filter => json!({ "anyOf": [
-            { "type": "string" },
-            { "type": "object", "minProperties": 1, "maxProperties": 1 },
-        ]}),
+        Kind::Filter => filter(),
         Kind::Word(word) => word_schema(word),
         Kind::List(item) => json!({ "type": "array", "items": kind(item) }),
         Kind::Map(table) => json!({ "$ref": format!("#/$defs/{}", definition(table)) }),
@@ -138,4 +135,24 @@ fn word_schema(word: &str) -> Value {
         "off" => json!({ "enum": ["off", false] }),
         word => json!({ "const": word }),
     }
+}
+
+/// A filter's name alone, or with its options.
+fn filter() -> Value {
+    let all = popgate_filters::registry::all();
+    let names: Vec<&str> = all.iter().map(|filter| filter.name).collect();
+    let with_options: Map<String, Value> = all
+        .iter()
+        .map(|filter| (filter.name.to_owned(), filter.schema()))
+        .collect();
+    json!({ "anyOf": [
+        { "enum": names },
+        {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": false,
+            "properties": with_options,
+        },
+    ]})
 }

@@ -1,10 +1,11 @@
 //! `sites[].filters`: names and options as written; what they mean is the filter crate's to say.
 
+use popgate_filters::{Chain, ChainError};
 use serde_json::Value as Json;
 
 use super::super::model::FilterSpec;
-use super::super::reader::{Field, Map};
-use super::super::yaml::{Node, Value};
+use super::super::reader::{Field, Map, join};
+use super::super::yaml::{Node, Position, Value};
 
 /// The filter every site has.
 const GEO_HEADERS: &str = "geo_headers";
@@ -27,24 +28,49 @@ pub(super) fn filters(site: &Map<'_>) -> Vec<FilterSpec> {
     let offset = usize::from(implied);
     let (specs, fields): (Vec<_>, Vec<_>) = written.into_iter().unzip();
     let specs: Vec<FilterSpec> = front.into_iter().chain(specs).collect();
-    for (index, problem, mend) in check(&specs) {
-        if let Some(field) = index.checked_sub(offset).and_then(|index| fields.get(index)) {
-            field.error(problem, mend);
+    let chain: Vec<(&str, &Json)> = specs
+        .iter()
+        .map(|spec| (spec.name.as_str(), &spec.options))
+        .collect();
+    for error in Chain::build(&chain).err().unwrap_or_default() {
+        if let Some(field) = error
+            .index
+            .checked_sub(offset)
+            .and_then(|index| fields.get(index))
+        {
+            complain(field, error);
         }
     }
     specs
 }
 
-/// What is wrong with a chain: index, problem, mend.
-fn check(specs: &[FilterSpec]) -> Vec<(usize, String, String)> {
-    let mut wrong = Vec::new();
-    for (index, spec) in specs.iter().enumerate() {
-        if specs[..index].iter().any(|other| other.name == spec.name) {
-            let problem = format!("the filter `{}` is here twice", spec.name);
-            wrong.push((index, problem, "keep one of them".to_owned()));
+/// Complains at the option that is wrong, or at the filter when it is meant as a whole.
+fn complain(item: &Field<'_>, error: ChainError) {
+    let option = match item.value() {
+        Value::Map(entries) => entries.first().map(|entry| (entry, join(&item.path, &entry.key))),
+        _ => None,
+    };
+    match option.filter(|_| !error.key.is_empty()) {
+        Some((filter, path)) => {
+            let at = place(&filter.value, &error.key).unwrap_or(filter.at);
+            item.reader()
+                .error(at, &join(&path, &error.key), error.problem, error.mend);
         }
+        None => item.error(error.problem, error.mend),
     }
-    wrong
+}
+
+/// Where the value at a key path stands, or the nearest one above it.
+fn place(node: &Node, path: &str) -> Option<Position> {
+    let Value::Map(entries) = &node.value else {
+        return None;
+    };
+    let (entry, rest) = entries.iter().find_map(|entry| {
+        let rest = path.strip_prefix(entry.key.as_str())?;
+        let below = rest.is_empty() || rest.starts_with('.') || rest.starts_with('[');
+        below.then(|| (entry, rest.trim_start_matches('.')))
+    })?;
+    place(&entry.value, rest).or(Some(entry.at))
 }
 
 fn spec(item: &Field<'_>) -> Option<FilterSpec> {

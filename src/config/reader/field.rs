@@ -44,6 +44,11 @@ impl<'r> Field<'r> {
         }
     }
 
+    /// The reader.
+    pub(crate) fn reader(&self) -> &'r Reader<'r> {
+        self.reader
+    }
+
     /// The YAML value.
     pub(crate) fn value(&self) -> &'r Value {
         &self.node.value

@@ -56,11 +56,7 @@ fn the_full_example_shows_the_defaults() {
                     == written
             };
             let preset = key.name == "preset";
-            assert!(
-                preset || lines.iter().any(|line| same(line)),
-                "{}: `{written}`",
-                table.name
-            );
+            assert!(preset || lines.iter().any(same), "{}: `{written}`", table.name);
         }
     }
 }
