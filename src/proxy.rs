@@ -1,1 +1,3 @@
-//! See the map in `lib.rs`.
+//! Pingora's hooks.
+
+pub mod normalise;
