@@ -7,4 +7,30 @@
 #[path = "../support/harness.rs"]
 mod support;
 
+/// Runs each `async fn name(wire: Wire)` as one test over HTTP/1.1 and one over HTTP/2.
+macro_rules! on_both_wires {
+    ($($name:ident),* $(,)?) => { $(
+        mod $name {
+            use crate::support::Wire;
+
+            #[tokio::test]
+            async fn over_http1() {
+                super::$name(Wire::H1).await;
+            }
+
+            #[tokio::test]
+            async fn over_http2() {
+                super::$name(Wire::H2).await;
+            }
+        }
+    )* };
+}
+
+mod cache_hits;
+mod collapse;
+mod freshness;
 mod harness;
+mod invalidation;
+mod negotiation;
+mod partial;
+mod storing;
