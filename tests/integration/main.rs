@@ -28,9 +28,20 @@ macro_rules! on_both_wires {
 
 mod cache_hits;
 mod collapse;
+mod command_line;
+mod fast_user;
 mod freshness;
 mod harness;
 mod invalidation;
+mod lifecycle;
+mod listeners;
+mod memory;
 mod negotiation;
+mod normaliser;
+mod observing;
+mod origin_kinds;
+mod origin_pool;
 mod partial;
+mod redis_tier;
 mod storing;
+mod visitors;
