@@ -64,7 +64,7 @@ async fn a_soft_purged_entry_is_served_when_the_origin_is_gone() {
 async fn a_purge_by_prefix_drops_what_lies_below() {
     let (_origin, gateway) = warm(&["/shop/a", "/shop/b?x=1", "/other"]).await;
     gateway
-        .purged(json!({ "prefixes": [url("/shop/")], "hard": true }))
+        .purged(json!({ "prefixes": [format!("{SITE}/shop/")], "hard": true }))
         .await;
     gateway.get("/shop/a").await.expect(200, "MISS");
     gateway.get("/shop/b?x=1").await.expect(200, "MISS");
@@ -218,7 +218,13 @@ async fn a_failed_unsafe_request_invalidates_nothing() {
 #[tokio::test]
 async fn the_command_line_purges() {
     let (_origin, gateway) = warm(&["/a"]).await;
-    let output = gateway::popgate(&["purge", "-c", gateway.file().to_str().unwrap(), &url("/a")]);
+    let output = gateway::popgate(&[
+        "purge",
+        "-c",
+        gateway.file().to_str().unwrap(),
+        "--url",
+        &url("/a"),
+    ]);
     assert!(output.status.success(), "{output:?}");
     assert_ne!(gateway.get("/a").await.x_cache(), "HIT");
 }

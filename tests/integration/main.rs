@@ -29,6 +29,7 @@ macro_rules! on_both_wires {
 mod cache_hits;
 mod collapse;
 mod command_line;
+mod demo;
 mod fast_user;
 mod freshness;
 mod harness;
