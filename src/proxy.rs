@@ -32,7 +32,7 @@ use pingora_core::server::configuration::ServerConf;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
-use pingora_proxy::range_filter::RangeType;
+use pingora_proxy::proxy_cache::range_filter::RangeType;
 use pingora_proxy::{FailToProxy, HttpProxy, ProxyHttp, Session};
 
 use crate::app::App;
@@ -226,7 +226,7 @@ impl ProxyHttp for Gateway {
         cx: &mut RequestContext,
         error: Box<Error>,
     ) -> Box<Error> {
-        upstream::failed_to_connect(self, cx, &session.req_header().method.clone(), error)
+        upstream::failed_to_connect(cx, &session.req_header().method, error)
     }
 
     fn error_while_proxy(
@@ -237,7 +237,7 @@ impl ProxyHttp for Gateway {
         cx: &mut RequestContext,
         _reused: bool,
     ) -> Box<Error> {
-        upstream::failed_while_proxying(self, cx, session, error)
+        upstream::failed_while_proxying(cx, session, error)
     }
 
     async fn upstream_request_filter(

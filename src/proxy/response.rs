@@ -2,11 +2,13 @@
 
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use http::{HeaderName, Method, header};
 use pingora_cache::{CachePhase, NoCacheReason};
 use pingora_core::Result;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
+use pingora_proxy::proxy_cache::range_filter::{RangeType, range_header_filter};
 
 use super::Gateway;
 use super::context::RequestContext;
@@ -26,11 +28,34 @@ pub fn client_copy_is_good(session: &Session, response: &ResponseHeader, now: Sy
     not_modified(&session.req_header().headers, response.status, &response.headers, now)
 }
 
-/// Whether a range may be cut out of this answer (RFC 9110 14.2, 13.1.5).
-#[must_use]
-pub fn range_applies(session: &Session, response: &ResponseHeader, now: SystemTime) -> bool {
-    session.req_header().method == Method::GET
-        && if_range(&session.req_header().headers, &response.headers, now) != IfRange::Differs
+/// Cuts the asked range out of a stored answer (RFC 9110 14.2); `If-Range` is compared strongly (13.1.5),
+/// which the engine does not do.
+pub fn range(session: &Session, response: &mut ResponseHeader, now: SystemTime, ranges_max: usize) -> RangeType {
+    let request = session.req_header();
+    if request.method != Method::GET || !request.headers.contains_key(header::RANGE) {
+        return RangeType::None;
+    }
+    match if_range(&request.headers, &response.headers, now) {
+        IfRange::Differs => RangeType::None,
+        IfRange::Absent => range_header_filter(request, response, Some(ranges_max)),
+        IfRange::Matches => {
+            let mut judged = request.clone();
+            judged.remove_header(&header::IF_RANGE);
+            range_header_filter(&judged, response, Some(ranges_max))
+        }
+    }
+}
+
+/// HEAD and 304 answers carry no body, whatever the engine fetched to fill the cache: its HTTP/2 writer
+/// would send it.
+pub fn keep_bodyless(session: &Session, body: &mut Option<Bytes>) {
+    let bodyless = session.req_header().method == Method::HEAD
+        || session
+            .response_written()
+            .is_some_and(|response| matches!(response.status.as_u16(), 204 | 304));
+    if bodyless && body.is_some() {
+        *body = None;
+    }
 }
 
 /// Last look at an answer that came from the origin or the cache.
