@@ -63,6 +63,11 @@ impl HeldSet {
         }
     }
 
+    /// Forgets the connection without touching it.
+    pub fn forget(&mut self, id: u64) {
+        self.0.retain(|held| held.id != id);
+    }
+
     /// A request starts to use the connection with this descriptor; its identity when it is known.
     pub fn attach(&mut self, fd: RawFd) -> Option<u64> {
         let held = self.0.iter_mut().rev().find(|held| held.fd == fd)?;

@@ -39,6 +39,7 @@ pub struct Lease {
     connector: Connector,
     trial: bool,
     connection: Option<u64>,
+    reported: bool,
 }
 
 impl Lease {
@@ -47,6 +48,7 @@ impl Lease {
             connector: Connector { origin, server },
             trial,
             connection: None,
+            reported: false,
         }
     }
 
@@ -87,11 +89,15 @@ impl Lease {
         }
     }
 
-    /// Says what became of the request; once per try. Feeds ejection and
-    /// `popgate_origin_requests_total`. A lease dropped without a report counts for nothing.
+    /// Says what became of the request. Feeds ejection, and with its first call
+    /// `popgate_origin_requests_total`: a good header whose body breaks off later is reported again. A
+    /// lease dropped without a report counts for nothing.
     pub fn report(&mut self, outcome: Outcome) {
         self.trial = false;
         let Connector { origin, server } = &self.connector;
+        if !std::mem::replace(&mut self.reported, true) {
+            origin.meters.outcome(outcome);
+        }
         origin.report(server.id, outcome, Instant::now());
     }
 }
@@ -230,8 +236,13 @@ impl Connector {
         }
     }
 
+    /// A connection whose guard was [handed over](ConnectionGuard::hand_over) is closed.
+    pub fn closed(&self) {
+        self.gone(None);
+    }
+
     /// A counted connection is gone.
-    fn closed(&self, held: Option<u64>) {
+    fn gone(&self, held: Option<u64>) {
         let mut state = self.origin.locked();
         if let Some(slot) = state.slot_mut(self.server.id) {
             slot.open = slot.open.saturating_sub(1);
@@ -263,6 +274,20 @@ impl ConnectionGuard {
         }
     }
 
+    /// Leaves the place taken: whoever watches the connection calls [`Connector::closed`] at its end. The
+    /// connection is not known any more, so it cannot be closed when it is in the way; keep the guard where
+    /// that matters.
+    pub fn hand_over(mut self) -> Option<Connector> {
+        let connector = self.connector.take()?;
+        if let Some(held) = self.held.take() {
+            let mut state = connector.origin.locked();
+            if let Some(slot) = state.slot_mut(connector.server.id) {
+                slot.held.forget(held);
+            }
+        }
+        Some(connector)
+    }
+
     /// Leaves the place counted, for the caller to account for.
     pub(super) fn forget(mut self) {
         self.connector = None;
@@ -272,7 +297,7 @@ impl ConnectionGuard {
 impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         if let Some(connector) = self.connector.take() {
-            connector.closed(self.held);
+            connector.gone(self.held);
         }
     }
 }

@@ -311,8 +311,7 @@ impl Origin {
     }
 
     /// Takes in what became of a request to a server.
-    pub fn report(self: &Arc<Self>, id: ServerId, outcome: Outcome, now: Instant) {
-        self.meters.outcome(outcome);
+    pub(super) fn report(self: &Arc<Self>, id: ServerId, outcome: Outcome, now: Instant) {
         let mut state = self.state.lock();
         let eject = state.settings.eject;
         let last_usable = !state.others_usable(id, now);

@@ -40,6 +40,7 @@ pub(super) struct Slot {
     pub held: HeldSet,
     pub breaker: Breaker,
     pub health: HealthState,
+    pub retired: bool,
 }
 
 impl Slot {
@@ -53,6 +54,7 @@ impl Slot {
             held: HeldSet::default(),
             breaker: Breaker::default(),
             health: HealthState::default(),
+            retired: false,
         }
     }
 
@@ -312,6 +314,7 @@ impl State {
         }
         let went = old.iter().map(|slot| slot.server.target.name.clone()).collect();
         self.retired.extend(old.into_iter().map(|mut slot| {
+            slot.retired = true;
             slot.warm.clear();
             slot.held.close_all();
             slot

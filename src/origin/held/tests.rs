@@ -145,3 +145,17 @@ async fn a_closed_connection_is_not_kept_open_by_its_handle() {
     ended(peer).await;
     drop(lease);
 }
+
+#[tokio::test]
+async fn a_handed_over_connection_is_left_alone_and_not_kept_open() {
+    let (listener, address) = listen().await;
+    let (origin, _) = build(capped(&address));
+    let (lease, Connection { socket, guard, .. }) = request(&origin).await;
+    let (peer, _) = listener.accept().await.unwrap();
+    let connector = guard.hand_over().unwrap();
+    drop(lease);
+    assert!(socket.is_idle());
+    drop(socket);
+    connector.closed();
+    ended(peer).await;
+}
