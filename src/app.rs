@@ -21,7 +21,7 @@ use crate::cache::tiered::Tiered;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::geo::{Geo, GeoError};
-use crate::kv::{self, KvError, KvHandle};
+use crate::kv::{self, KvHandle, KvOpenError};
 use crate::origin::{BuildError, Origin, Origins};
 use crate::proxy::connect::{Roots, roots};
 use crate::redis_link::{RedisLink, RedisLinkError};
@@ -106,7 +106,7 @@ pub enum AppError {
     Redis(#[from] RedisLinkError),
     /// The KV store cannot be opened.
     #[error("{0}")]
-    Kv(#[from] KvError),
+    Kv(#[from] KvOpenError),
     /// An origin cannot be set up.
     #[error("{0}")]
     Origin(#[from] BuildError),
@@ -144,7 +144,7 @@ impl App {
         };
         let purges = PurgeLog::new(&config.cache, link.clone(), Arc::clone(&metrics), clock.clone());
         let cache = Tiered::new(&config.cache, link, purges, Arc::clone(&metrics), clock.clone());
-        let kv = kv::open(&config.kv, Arc::clone(&metrics), clock.clone()).await?;
+        let kv = kv::open(&config.kv, Arc::clone(&metrics), clock.clone())?;
         let origins = Origins::build(&config, &metrics)?;
         let access_log = AccessLog::open(&config.log, Arc::clone(&metrics)).map_err(AppError::AccessLog)?;
         let live = Live::build(config, &origins)?;

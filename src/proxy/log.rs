@@ -19,7 +19,8 @@ pub async fn finish(gateway: &Gateway, session: &mut Session, error: Option<&Err
     // The place at the origin goes to the next request in line before anything is written down.
     cx.upstream.lease = None;
     if let Some(deferred) = cx.deferred.take() {
-        deferred.run(&gateway.app.kv);
+        // A full queue has been counted; the guest is new once more next time.
+        let _ = deferred.fire();
     }
     invalidate(gateway, session, cx).await;
     count(gateway, session, cx);

@@ -17,7 +17,8 @@ use super::headers::RequestFields;
 use super::{Gateway, answer, normalise, purge, status_error};
 use crate::cache::policy::{RequestDecision, request_decision};
 use crate::cache::status::{CacheStatus, Outcome};
-use crate::config::{ClientTimeouts, Endpoint};
+use crate::config::ClientTimeouts;
+use crate::endpoint::{self, Route};
 use crate::preset::{self, RequestVerdict};
 use crate::visitor::{Claims, visitor};
 
@@ -76,13 +77,15 @@ pub async fn filter(gateway: &Gateway, session: &mut Session, cx: &mut RequestCo
     if let Some(reply) = run_filters(session, cx, &site)? {
         return respond(session, cx, reply).await;
     }
-    let path = session.req_header().uri.path();
-    if path == crate::endpoint::fast_user::PATH && site.config.endpoints.contains(&Endpoint::FastUser) {
-        let reply = fast_user(gateway, session, cx, &site).await;
-        return respond(session, cx, reply).await;
-    }
-    if site.origin.is_none() {
-        return respond(session, cx, answer::text(StatusCode::NOT_FOUND, "API Route Not Found")).await;
+    let request = session.req_header();
+    match endpoint::route(&site.config.endpoints, &request.method, request.uri.path()) {
+        Route::FastUser => {
+            let reply = fast_user(gateway, cx, &site).await;
+            return respond(session, cx, reply).await;
+        }
+        Route::MethodNotAllowed => return respond(session, cx, endpoint::method_not_allowed()).await,
+        Route::Elsewhere if site.origin.is_none() => return respond(session, cx, endpoint::not_found()).await,
+        Route::Elsewhere => {}
     }
     decide_lookup(session, cx, &site);
     Ok(false)
@@ -215,15 +218,13 @@ fn set_target(request: &mut RequestHeader, target: &str) -> Result<()> {
 /// `GET /api/fast-user`.
 async fn fast_user(
     gateway: &Gateway,
-    session: &Session,
     cx: &mut RequestContext,
     site: &crate::app::SiteRuntime,
 ) -> popgate_filters::Answer {
     let country = cx.filter_context(site).country();
     let ip = Some(cx.facts.visitor.ip).filter(|ip| !ip.is_unspecified());
-    let method = session.req_header().method.clone();
     let (reply, deferred) =
-        crate::endpoint::fast_user::answer(&gateway.app.kv, &method, country.as_ref().map(|c| c.as_str()), ip).await;
+        endpoint::fast_user::answer(&gateway.app.kv, country.as_ref().map(|c| c.as_str()), ip).await;
     cx.deferred = deferred;
     reply
 }

@@ -8,7 +8,7 @@ use pingora_cache::{CachePhase, NoCacheReason};
 use pingora_core::Result;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
-use pingora_proxy::proxy_cache::range_filter::{RangeType, range_header_filter};
+use pingora_proxy::{RangeType, range_header_filter};
 
 use super::Gateway;
 use super::context::RequestContext;
