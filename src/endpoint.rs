@@ -12,9 +12,9 @@
 pub mod fast_user;
 
 use bytes::Bytes;
-pub use popgate_filters::Answer;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
+pub use popgate_filters::Answer;
 
 use crate::config;
 
