@@ -1,11 +1,15 @@
 //! The HTTP cache: keys, policy, tiers and purges.
 
+pub mod codec;
 pub mod entry;
 pub mod key;
 pub mod memory;
 pub mod policy;
 pub mod purge;
 pub mod redis;
+pub mod status;
+pub mod storage;
+pub mod tags;
 pub mod tiered;
 
 pub use entry::{Entry, PurgeSeq, Times};
