@@ -6,6 +6,7 @@ pub mod memory;
 pub mod policy;
 pub mod purge;
 pub mod redis;
+pub mod status;
 pub mod tiered;
 
 pub use entry::{Entry, PurgeSeq, Times};

@@ -25,6 +25,9 @@ mod pool;
 mod state;
 mod warm;
 
+#[cfg(test)]
+mod testing;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;

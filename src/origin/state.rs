@@ -181,6 +181,12 @@ impl State {
                 || self.committed() < self.settings.connections_max)
     }
 
+    /// As [`Self::has_place`], for a live server by identity.
+    pub fn has_place_at(&self, id: ServerId) -> bool {
+        let mut live = self.slots.iter();
+        live.any(|slot| slot.server.id == id && self.has_place(slot))
+    }
+
     /// Picks a server for `ask`. Servers the ask excludes are used only when no other one is in order.
     pub fn pick(&self, ask: &Ask, now: Instant) -> Pick {
         let fresh = |slot: &Slot| !ask.excluded.contains(&slot.server.id);

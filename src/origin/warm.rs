@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::connect::{Socket, connect};
 use super::lease::{ConnectionGuard, Connector};
+use super::state::Slot;
 use super::{Origin, Server};
 
 /// A connection that nobody has used yet.
@@ -16,22 +17,27 @@ pub(super) struct WarmSocket {
     pub since: Instant,
 }
 
+impl Slot {
+    /// Takes a warm connection that is still alive out of the stock; dead ones before it go.
+    pub fn take_warm(&mut self) -> Option<Socket> {
+        loop {
+            match self.warm.pop_front() {
+                Some(warm) if warm.socket.is_idle() => return Some(warm.socket),
+                Some(_dead) => {}
+                None => return None,
+            }
+        }
+    }
+}
+
 impl Connector {
     /// Takes a warm connection that is still alive; its place under the cap goes with it.
     pub(super) fn take_warm(&self) -> Option<(Socket, ConnectionGuard)> {
         let mut state = self.origin.locked();
         let slot = state.slot_mut(self.server.id)?;
         let before = slot.warm.len();
-        let socket = loop {
-            match slot.warm.pop_front() {
-                Some(warm) if warm.socket.is_idle() => break Some(warm.socket),
-                Some(_dead) => {}
-                None => break None,
-            }
-        };
-        if socket.is_some() {
-            slot.open += 1;
-        }
+        let socket = slot.take_warm();
+        slot.open += usize::from(socket.is_some());
         if before > 0 {
             self.origin.unlock(state);
             self.origin.stock_low.notify_one();

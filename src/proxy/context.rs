@@ -10,8 +10,9 @@ use popgate_filters::{CountryCode, FilterContext, GeoRecord, Scheme};
 use super::normalise::{Authority, Refusal};
 use crate::app::{Live, SiteRuntime};
 use crate::cache::policy::{BypassReason, Directives, RefuseReason};
-use crate::cache::status::Outcome;
-use crate::cache::{Entry, KeyHash, PurgeSeq};
+use crate::cache::status::{Cause, Outcome};
+use crate::cache::storage::Lookup;
+use crate::cache::{Entry, KeyHash, PurgeSeq, Times};
 use crate::endpoint::Deferred;
 use crate::origin::{Lease, ServerId};
 use crate::preset::CacheRequest;
@@ -85,8 +86,18 @@ pub struct CacheContext {
     pub found: Option<Arc<Entry>>,
     /// The object found may be served while it is refreshed.
     pub serve_while_revalidate: bool,
-    /// When a soft purge took the object out of service.
-    pub purged_at: Option<SystemTime>,
+    /// What the engine's key carries.
+    pub lookup: Option<Arc<Lookup>>,
+    /// The found object's life, a soft purge counted.
+    pub times: Option<Times>,
+    /// Why the found object was not used as it is.
+    pub cause: Option<Cause>,
+    /// It is stale and the client takes it so.
+    pub stale_accepted: bool,
+    /// It is served stale because the origin failed.
+    pub stale_on_error: bool,
+    /// It is served stale.
+    pub served_stale: bool,
     /// Why the answer was not stored.
     pub refused: Option<RefuseReason>,
     /// Why the preset did not store the answer.

@@ -32,13 +32,32 @@ pub enum TlsError {
 
 /// Certificates of one listener by name.
 #[derive(Debug, Default)]
-struct Names {
+pub struct Loaded {
     exact: HashMap<String, Arc<CertifiedKey>>,
     wildcard: HashMap<String, Arc<CertifiedKey>>,
     first: Option<Arc<CertifiedKey>>,
 }
 
-impl Names {
+impl Loaded {
+    /// Reads the files of a listener.
+    ///
+    /// # Errors
+    /// Names the file that cannot be used.
+    pub fn read(tls: &ListenTls) -> Result<Self, TlsError> {
+        let mut names = Self::default();
+        for files in &tls.certificates {
+            let key = Arc::new(certified_key(&files.certificate, &files.key)?);
+            for name in names_of(&files.certificate, &key)? {
+                match name.strip_prefix("*.") {
+                    Some(parent) => names.wildcard.entry(parent.to_owned()).or_insert_with(|| Arc::clone(&key)),
+                    None => names.exact.entry(name).or_insert_with(|| Arc::clone(&key)),
+                };
+            }
+            names.first.get_or_insert(key);
+        }
+        Ok(names)
+    }
+
     /// Exact name, then one-label wildcard, then the first certificate (RFC 6066 3 leaves the last to the server).
     fn pick(&self, name: Option<&str>) -> Option<Arc<CertifiedKey>> {
         let named = name.and_then(|name| {
@@ -53,9 +72,9 @@ impl Names {
     }
 }
 
-/// The certificates of one listener; `load` replaces them at once for new handshakes.
+/// The certificates of one listener in use.
 #[derive(Default)]
-pub struct Certificates(ArcSwap<Names>);
+pub struct Certificates(ArcSwap<Loaded>);
 
 impl fmt::Debug for Certificates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,27 +83,9 @@ impl fmt::Debug for Certificates {
 }
 
 impl Certificates {
-    /// Reads the files of a listener and puts them in use. On an error the former ones stay.
-    ///
-    /// # Errors
-    /// Names the file that cannot be used.
-    pub fn load(&self, tls: &ListenTls) -> Result<(), TlsError> {
-        let mut names = Names::default();
-        for files in &tls.certificates {
-            let key = Arc::new(certified_key(&files.certificate, &files.key)?);
-            for name in names_of(&files.certificate, &key)? {
-                match name.strip_prefix("*.") {
-                    Some(parent) => names
-                        .wildcard
-                        .entry(parent.to_owned())
-                        .or_insert_with(|| Arc::clone(&key)),
-                    None => names.exact.entry(name).or_insert_with(|| Arc::clone(&key)),
-                };
-            }
-            names.first.get_or_insert(key);
-        }
-        self.0.store(Arc::new(names));
-        Ok(())
+    /// Uses `loaded` for new handshakes.
+    pub fn replace(&self, loaded: Loaded) {
+        self.0.store(Arc::new(loaded));
     }
 }
 

@@ -121,3 +121,24 @@ pub fn resident_bytes(pid: u32) -> u64 {
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
 }
+
+/// A closure for [`Origin::start`] whose answers depend on how many requests came before.
+pub fn numbered(
+    answer: impl Fn(usize, &origin::Seen) -> Answer + Send + Sync + 'static,
+) -> impl Fn(&origin::Seen) -> Reply + Send + Sync + 'static {
+    let count = std::sync::atomic::AtomicUsize::new(0);
+    move |seen| answer(count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1, seen).into()
+}
+
+/// Asks until the answer is no longer a plain hit, and returns that answer.
+pub async fn first_past_freshness(wire: Wire, gateway: &Gateway, request: &Req) -> Response {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let response = wire.fetch(gateway, request.clone()).await;
+        if response.x_cache() != "HIT" {
+            return response;
+        }
+        assert!(Instant::now() < deadline, "stays fresh: {response:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -15,7 +15,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::config::{Health, Origin as Settings};
 use crate::origin::connect::{Socket, connect};
-use crate::origin::lease::Connector;
+use crate::origin::lease::{ConnectionGuard, Connector, Lease};
 use crate::origin::tls::{OriginTlsConfig, server_name};
 use crate::origin::{Address, Origin, Server};
 
@@ -126,6 +126,36 @@ fn host(settings: &Settings, health: &Health, server: &Server) -> String {
     })
 }
 
+/// A check's place: it counts as a request and as a connection, so that nobody is promised either.
+struct Place {
+    lease: Lease,
+    guard: ConnectionGuard,
+    /// A warm connection to use, when no new one may be opened.
+    warm: Option<Socket>,
+}
+
+impl Connector {
+    /// A place for a check, if one is free at this instant.
+    fn try_check(&self) -> Option<Place> {
+        let id = self.server.id;
+        let mut state = self.origin.locked();
+        if !state.has_place_at(id) {
+            return None;
+        }
+        let spare = state.may_open_spare(id);
+        let slot = state.slot_mut(id)?;
+        let warm = if spare { None } else { Some(slot.take_warm()?) };
+        slot.open += 1;
+        slot.in_flight += 1;
+        self.origin.unlock(state);
+        Some(Place {
+            lease: Lease::new(self.origin.clone(), self.server.clone(), false),
+            guard: ConnectionGuard::counted(self.clone()),
+            warm,
+        })
+    }
+}
+
 impl Origin {
     /// Checks every server once. One whose share of connections is taken is skipped: requests tell
     /// enough about it.
@@ -151,34 +181,27 @@ impl Origin {
                 server,
             };
             async move {
-                let id = connector.server.id;
-                let Some(guard) = connector.try_open_spare() else {
-                    // A warm connection is as good, and the stock refills itself.
-                    let Some((socket, guard)) = connector.take_warm() else {
-                        return;
-                    };
-                    let result = limited(health.timeout, probe.run(socket)).await;
-                    drop(guard);
-                    self.note(id, &result);
+                let Some(place) = connector.try_check() else {
                     return;
                 };
                 let asked = async {
-                    let socket = connect(&connector.server.target.address, health.timeout).await?;
+                    let socket = match place.warm {
+                        Some(socket) => socket,
+                        None => connect(&connector.server.target.address, health.timeout).await?,
+                    };
                     probe.run(socket).await
                 };
                 let result = limited(health.timeout, asked).await;
-                drop(guard);
-                self.note(id, &result);
+                drop((place.guard, place.lease));
+                let error = result.as_ref().err().map(ToString::to_string);
+                self.checked(
+                    connector.server.id,
+                    result.is_ok(),
+                    error.as_deref().unwrap_or_default(),
+                );
             }
         });
         futures::future::join_all(checks).await;
-    }
-
-    fn note(self: &Arc<Self>, id: crate::origin::ServerId, result: &Result<(), ProbeError>) {
-        match result {
-            Ok(()) => self.checked(id, true, ""),
-            Err(error) => self.checked(id, false, &error.to_string()),
-        }
     }
 }
 
