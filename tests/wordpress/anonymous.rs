@@ -23,7 +23,10 @@ async fn a_page_is_a_miss_and_then_the_same_bytes_as_a_hit() {
 async fn links_with_and_without_tracking_share_one_copy_that_names_no_campaign() {
     let Some(site) = Site::start().await else { return };
     let mut visitor = Visitor::new(&site.gateway);
-    let miss = visitor.get("/?utm_source=CAMPAIGN&fbclid=CAMPAIGN").await.expect(200, "MISS");
+    let miss = visitor
+        .get("/?utm_source=CAMPAIGN&fbclid=CAMPAIGN")
+        .await
+        .expect(200, "MISS");
     assert!(!miss.text().contains("CAMPAIGN"));
     visitor.get("/").await.expect(200, "HIT");
     visitor.get("/?gclid=other&utm_medium=x").await.expect(200, "HIT");
@@ -56,9 +59,13 @@ async fn a_feed_answers_its_own_etag_with_304_from_the_cache() {
     let feed = visitor.get("/feed/").await.expect(200, "MISS");
     let etag = feed.header("etag").unwrap();
     let modified = feed.header("last-modified").unwrap();
-    let again = visitor.fetch(Req::get("/feed/").header("if-none-match", &etag)).await;
+    let again = visitor
+        .fetch(Req::get("/feed/").header("if-none-match", &etag))
+        .await;
     again.expect(304, "HIT");
-    let since = visitor.fetch(Req::get("/feed/").header("if-modified-since", &modified)).await;
+    let since = visitor
+        .fetch(Req::get("/feed/").header("if-modified-since", &modified))
+        .await;
     since.expect(304, "HIT");
     visitor.get("/feed/").await.expect(200, "HIT");
 }
@@ -69,7 +76,9 @@ async fn a_site_behind_https_redirects_to_it_and_does_not_loop() {
     let (certificate, key) = certs.issue(SECURE_HOST);
     let tls = json!({ "certificates": [{ "certificate": certificate, "key": key }] });
     let listen = json!([{ "address": "127.0.0.1:@PORT0@" }, { "address": "127.0.0.1:@PORT1@", "tls": tls }]);
-    let Some(site) = Site::start_with(json!({ "listen": listen })).await else { return };
+    let Some(site) = Site::start_with(json!({ "listen": listen })).await else {
+        return;
+    };
     let secure = |target: &str| Req::get(target).host(SECURE_HOST);
     let answer = site.gateway.fetch(secure("/wp-login.php")).await;
     assert_eq!(answer.status, 302, "{answer:?}");
@@ -109,7 +118,10 @@ async fn personal_paths_and_queries_are_never_answered_from_the_cache() {
             let answer = Visitor::new(&site.gateway).get(target).await;
             assert_eq!(answer.x_cache(), "BYPASS", "{target} {answer:?}");
             let status = answer.cache_status();
-            assert!(status.contains("fwd=bypass") && status.contains(detail), "{target} {status}");
+            assert!(
+                status.contains("fwd=bypass") && status.contains(detail),
+                "{target} {status}"
+            );
         }
     }
     visitor.get("/wp-admin/").await.expect(302, "BYPASS");
@@ -120,6 +132,9 @@ async fn head_is_answered_from_the_stored_page() {
     let Some(site) = Site::start().await else { return };
     let mut visitor = Visitor::new(&site.gateway);
     visitor.get("/post-8/").await.expect(200, "MISS");
-    let head = visitor.fetch(Req::new("HEAD", "/post-8/")).await.expect(200, "HIT");
+    let head = visitor
+        .fetch(Req::new("HEAD", "/post-8/"))
+        .await
+        .expect(200, "HIT");
     assert!(head.body.is_empty());
 }

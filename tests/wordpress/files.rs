@@ -18,7 +18,9 @@ async fn files_of_the_program_are_shared_by_everybody() {
 async fn ranges_of_an_upload_are_cut_from_the_stored_file() {
     let Some(site) = Site::start().await else { return };
     let mut visitor = Visitor::new(&site.gateway);
-    let url = site.wordpress.php("echo wp_get_attachment_url(get_page_by_title('Photo 1', OBJECT, 'attachment')->ID);");
+    let url = site
+        .wordpress
+        .php("echo wp_get_attachment_url(get_page_by_title('Photo 1', OBJECT, 'attachment')->ID);");
     let target = url.strip_prefix("http://wp.example").unwrap();
     let whole = visitor.get(target).await.expect(200, "MISS");
     let part = visitor
@@ -27,8 +29,14 @@ async fn ranges_of_an_upload_are_cut_from_the_stored_file() {
         .expect(206, "HIT");
     assert_eq!(part.body, whole.body[100..200]);
     let length = whole.body.len();
-    assert_eq!(part.header("content-range"), Some(format!("bytes 100-199/{length}")));
-    let tail = visitor.fetch(Req::get(target).header("range", "bytes=-10")).await.expect(206, "HIT");
+    assert_eq!(
+        part.header("content-range"),
+        Some(format!("bytes 100-199/{length}"))
+    );
+    let tail = visitor
+        .fetch(Req::get(target).header("range", "bytes=-10"))
+        .await
+        .expect(206, "HIT");
     assert_eq!(tail.body, whole.body[length - 10..]);
 }
 
@@ -41,7 +49,10 @@ async fn a_large_upload_streams_to_wordpress_and_comes_back() {
     file.resize(5 * 1024 * 1024, b'x');
     let request = Req::new("POST", "/wp-json/wp/v2/media")
         .header("content-type", "application/pdf")
-        .header("content-disposition", "attachment; filename=\"through-the-gateway.pdf\"")
+        .header(
+            "content-disposition",
+            "attachment; filename=\"through-the-gateway.pdf\"",
+        )
         .header("x-wp-nonce", &nonce)
         .body(file.clone());
     let answer = author.fetch(request).await;

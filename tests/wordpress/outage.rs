@@ -6,7 +6,9 @@ use crate::world::AloneSite;
 
 #[tokio::test]
 async fn a_stale_page_is_served_while_php_is_down_and_refreshed_after() {
-    let Some(site) = AloneSite::start().await else { return };
+    let Some(site) = AloneSite::start().await else {
+        return;
+    };
     let mut visitor = Visitor::new(&site.gateway);
     let before = visitor.get("/post-12/").await.expect(200, "MISS");
     site.wordpress.kill_php();

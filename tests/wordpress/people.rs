@@ -42,7 +42,9 @@ async fn a_returning_commenter_is_greeted_and_nobody_else_is_shown_the_name() {
     let Some(site) = Site::start().await else { return };
     let mut anonymous = Visitor::new(&site.gateway);
     let mut bob = Visitor::new(&site.gateway);
-    let post = site.wordpress.php("echo get_page_by_path('post-3', OBJECT, 'post')->ID;");
+    let post = site
+        .wordpress
+        .php("echo get_page_by_path('post-3', OBJECT, 'post')->ID;");
     let form = [
         ("comment_post_ID", post.as_str()),
         ("comment_parent", "0"),
@@ -54,7 +56,10 @@ async fn a_returning_commenter_is_greeted_and_nobody_else_is_shown_the_name() {
     ];
     let answer = bob.post("/wp-comments-post.php", &form).await;
     assert_eq!(answer.status, 302, "{answer:?}");
-    assert!(answer.header("location").unwrap().contains("/post-3/"), "{answer:?}");
+    assert!(
+        answer.header("location").unwrap().contains("/post-3/"),
+        "{answer:?}"
+    );
     assert!(bob.has_cookie("comment_author_email_"), "{answer:?}");
 
     let greeted = bob.get("/post-3/").await.expect(200, "BYPASS");
@@ -74,7 +79,10 @@ async fn a_protected_post_shows_its_form_to_all_and_its_body_only_to_who_knows_t
     let form = anonymous.get("/secret-post/").await.expect(200, "MISS");
     assert!(form.text().contains("post-password-form"));
     let answer = reader
-        .post("/wp-login.php?action=postpass", &[("post_password", "opensesame")])
+        .post(
+            "/wp-login.php?action=postpass",
+            &[("post_password", "opensesame")],
+        )
         .await;
     assert_eq!(answer.status, 302, "{answer:?}");
     for _ in 0..2 {

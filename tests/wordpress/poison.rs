@@ -18,7 +18,9 @@ async fn headers_that_overrule_the_url_change_no_shared_answer() {
         ("cf-connecting-ip", "198.51.100.7"),
     ] {
         let target = format!("/wp-json/wp/v2/posts?per_page=1&search={}", name.replace('-', ""));
-        let poisoned = Visitor::new(&site.gateway).fetch(Req::get(&target).header(name, value)).await;
+        let poisoned = Visitor::new(&site.gateway)
+            .fetch(Req::get(&target).header(name, value))
+            .await;
         assert_eq!(poisoned.status, 200, "{name} {poisoned:?}");
         let next = Visitor::new(&site.gateway).get(&target).await;
         assert_eq!(next.status, 200, "{name}");

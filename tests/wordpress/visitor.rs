@@ -22,7 +22,12 @@ impl<'a> Visitor<'a> {
     pub async fn logged_in(gateway: &'a Gateway, name: &str) -> Self {
         let mut visitor = Self::new(gateway);
         visitor.get("/wp-login.php").await;
-        let form = [("log", name), ("pwd", name), ("wp-submit", "Log In"), ("testcookie", "1")];
+        let form = [
+            ("log", name),
+            ("pwd", name),
+            ("wp-submit", "Log In"),
+            ("testcookie", "1"),
+        ];
         let answer = visitor.post("/wp-login.php", &form).await;
         assert_eq!(answer.status, 302, "{answer:?}");
         assert!(visitor.has_cookie("wordpress_logged_in_"), "{answer:?}");
@@ -35,7 +40,10 @@ impl<'a> Visitor<'a> {
 
     /// Posts a form.
     pub async fn post(&mut self, target: &str, form: &[(&str, &str)]) -> Response {
-        let body: Vec<String> = form.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
+        let body: Vec<String> = form
+            .iter()
+            .map(|(name, value)| format!("{name}={}", encode(value)))
+            .collect();
         let request = Req::new("POST", target)
             .header("content-type", "application/x-www-form-urlencoded")
             .body(body.join("&"));
@@ -68,7 +76,8 @@ impl<'a> Visitor<'a> {
             .find_map(|part| part.strip_prefix("path="))
             .unwrap_or("/")
             .to_owned();
-        self.jar.retain(|(have, _, where_)| have != name || *where_ != path);
+        self.jar
+            .retain(|(have, _, where_)| have != name || *where_ != path);
         if value != "deleted" && value.trim() != "+" {
             self.jar.push((name.to_owned(), value.to_owned(), path));
         }

@@ -71,7 +71,10 @@ impl WordPress {
 
     /// Runs PHP code inside it and returns what it prints.
     pub fn php(&self, code: &str) -> String {
-        let output = Command::new(self.state.join("run/wp")).arg(code).output().unwrap();
+        let output = Command::new(self.state.join("run/wp"))
+            .arg(code)
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
@@ -84,7 +87,9 @@ impl WordPress {
 }
 
 fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/wordpress").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("scripts/wordpress")
+        .join(name)
 }
 
 async fn shared() -> Option<&'static WordPress> {
