@@ -2,7 +2,7 @@
 
 use crate::support::Req;
 use crate::visitor::Visitor;
-use crate::world::Site;
+use crate::world::{HOST, Site};
 
 const ADMIN_BAR: &str = "id=\"wpadminbar\"";
 
