@@ -5,6 +5,7 @@
 //! and keeps it to its end.
 
 mod background;
+pub mod purge;
 mod reload;
 
 use std::sync::Arc;

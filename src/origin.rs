@@ -19,6 +19,7 @@ pub mod tls;
 mod address;
 mod background;
 mod connect;
+mod held;
 mod lease;
 mod metrics;
 mod pool;

@@ -6,7 +6,9 @@
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
+use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
+use popgate_filters::Headers;
 
 /// Entries of `X-Forwarded-For` that are looked at, from the right; what is left of them does not count.
 pub const ENTRIES_MAX: usize = 64;
@@ -16,8 +18,6 @@ pub const ENTRIES_MAX: usize = 64;
 pub struct Visitor {
     /// The visitor's address; IPv4-mapped IPv6 is IPv4.
     pub ip: IpAddr,
-    /// The other end of the connection, in the same form.
-    pub peer: IpAddr,
     /// Whether the peer is one of `trusted_proxies`.
     pub peer_trusted: bool,
     /// Addresses a trusted peer passed on, left to right, the peer not among them: the unbroken run of good
@@ -36,6 +36,25 @@ pub struct Claims<'a> {
     pub real_ip: Option<&'a [u8]>,
 }
 
+/// Finds the visitor of a request with these headers.
+#[must_use]
+pub fn of_request(peer: IpAddr, trusted: &[IpNet], headers: &dyn Headers) -> Visitor {
+    if !is_trusted(peer, trusted) {
+        return visitor(peer, trusted, &Claims::default());
+    }
+    let bytes = |name: &HeaderName| headers.get(name).map(HeaderValue::as_bytes);
+    let claims = Claims {
+        forwarded_for: headers
+            .get_all(&HeaderName::from_static("x-forwarded-for"))
+            .into_iter()
+            .map(HeaderValue::as_bytes)
+            .collect(),
+        connecting_ip: bytes(&HeaderName::from_static("cf-connecting-ip")),
+        real_ip: bytes(&HeaderName::from_static("x-real-ip")),
+    };
+    visitor(peer, trusted, &claims)
+}
+
 /// Finds the visitor. `trusted` are the networks of `trusted_proxies`.
 #[must_use]
 pub fn visitor(peer: IpAddr, trusted: &[IpNet], claims: &Claims<'_>) -> Visitor {
@@ -43,7 +62,6 @@ pub fn visitor(peer: IpAddr, trusted: &[IpNet], claims: &Claims<'_>) -> Visitor 
     if !is_trusted(peer, trusted) {
         return Visitor {
             ip: peer,
-            peer,
             peer_trusted: false,
             chain: Vec::new(),
         };
@@ -61,7 +79,6 @@ pub fn visitor(peer: IpAddr, trusted: &[IpNet], claims: &Claims<'_>) -> Visitor 
         .unwrap_or(peer);
     Visitor {
         ip,
-        peer,
         peer_trusted: true,
         chain,
     }

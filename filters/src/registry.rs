@@ -46,6 +46,26 @@ pub fn find(name: &str) -> Option<&'static FilterDoc> {
     ALL.iter().find(|filter| filter.name == name)
 }
 
+/// JSON schema of one entry of `filters`: a bare name, or a table of one name and its options.
+#[must_use]
+pub fn entry_schema() -> Value {
+    let names: Vec<_> = ALL.iter().map(|filter| filter.name).collect();
+    let tables: serde_json::Map<String, Value> = ALL
+        .iter()
+        .map(|filter| (filter.name.to_owned(), filter.schema()))
+        .collect();
+    json!({"anyOf": [
+        {"type": "string", "enum": names},
+        {
+            "type": "object",
+            "additionalProperties": false,
+            "minProperties": 1,
+            "maxProperties": 1,
+            "properties": tables,
+        },
+    ]})
+}
+
 impl FilterDoc {
     /// JSON schema of the options.
     #[must_use]
@@ -132,6 +152,13 @@ mod tests {
             let errors = (filter.build)(&json!({"no_such_option": 1})).unwrap_err();
             assert!(errors[0].problem.contains("no_such_option"), "{}", filter.name);
         }
+    }
+
+    #[test]
+    fn the_entry_schema_knows_every_filter() {
+        let schema = entry_schema();
+        assert_eq!(schema["anyOf"][0]["enum"].as_array().unwrap().len(), ALL.len());
+        assert!(schema["anyOf"][1]["properties"]["strip_query"]["properties"]["ignore"].is_object());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a request holds while it uses an origin: a place, and connections under the cap.
 
 use std::io;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,10 @@ use tokio::time::Instant;
 use super::connect::{Socket, connect};
 use super::eject::Outcome;
 use super::{Address, Origin, Server, ServerId};
+
+/// How long a connection that is just ending, or being picked up by another request, is waited for
+/// before an idle one is closed to make room.
+const ROOM_WAIT: Duration = Duration::from_millis(20);
 
 /// Why no server was leased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -33,6 +38,8 @@ pub enum LeaseError {
 pub struct Lease {
     connector: Connector,
     trial: bool,
+    connection: Option<u64>,
+    reported: bool,
 }
 
 impl Lease {
@@ -40,6 +47,8 @@ impl Lease {
         Self {
             connector: Connector { origin, server },
             trial,
+            connection: None,
+            reported: false,
         }
     }
 
@@ -67,11 +76,28 @@ impl Lease {
         &self.connector
     }
 
-    /// Says what became of the request; once per try. Feeds ejection and
-    /// `popgate_origin_requests_total`. A lease dropped without a report counts for nothing.
+    /// Says which connection the request goes over, new or reused, by its descriptor. Once it is known
+    /// when a connection is idle, it can be closed when it stands in the way of others.
+    pub fn attach(&mut self, fd: RawFd) {
+        let Connector { origin, server } = &self.connector;
+        let mut state = origin.locked();
+        if let Some(slot) = state.slot_mut(server.id) {
+            let before = std::mem::replace(&mut self.connection, slot.held.attach(fd));
+            if let Some(before) = before {
+                slot.held.detach(before, Instant::now());
+            }
+        }
+    }
+
+    /// Says what became of the request. Feeds ejection, and with its first call
+    /// `popgate_origin_requests_total`: a good header whose body breaks off later is reported again. A
+    /// lease dropped without a report counts for nothing.
     pub fn report(&mut self, outcome: Outcome) {
         self.trial = false;
         let Connector { origin, server } = &self.connector;
+        if !std::mem::replace(&mut self.reported, true) {
+            origin.meters.outcome(outcome);
+        }
         origin.report(server.id, outcome, Instant::now());
     }
 }
@@ -79,7 +105,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let Connector { origin, server } = &self.connector;
-        origin.release(server.id, self.trial);
+        origin.release(server.id, self.connection, self.trial);
     }
 }
 
@@ -134,13 +160,12 @@ impl Connector {
         state.slot_mut(self.server.id)?.open += 1;
         self.origin.meters.publish(&state);
         drop(state);
-        Some(ConnectionGuard {
-            connector: Some(self.clone()),
-        })
+        Some(ConnectionGuard::counted(self.clone()))
     }
 
-    /// A warm connection if there is one, else a new one; waits for the cap within `timeout` (lasting
-    /// only while a connection that just ended is being closed).
+    /// A warm connection if there is one, else a new one. When the cap is used up, an idle connection
+    /// that the caller evidently cannot use is closed; the wait for that, and for connections just
+    /// ending, is within `timeout`.
     ///
     /// # Errors
     /// [`ConnectError`].
@@ -148,11 +173,7 @@ impl Connector {
         let deadline = Instant::now() + timeout;
         if let Some((socket, guard)) = self.take_warm() {
             self.origin.meters.connected(true);
-            return Ok(Connection {
-                socket,
-                guard,
-                warm: true,
-            });
+            return Ok(self.hold(socket, guard, true));
         }
         let result = self.open(deadline).await;
         match &result {
@@ -162,11 +183,21 @@ impl Connector {
             Err(ConnectError::Io(_)) => self.origin.meters.connect_failed("refused"),
         }
         let (socket, guard) = result?;
-        Ok(Connection {
-            socket,
-            guard,
-            warm: false,
-        })
+        Ok(self.hold(socket, guard, false))
+    }
+
+    /// Remembers the socket, so that it can be closed when it is idle and in the way.
+    fn hold(&self, socket: Socket, mut guard: ConnectionGuard, warm: bool) -> Connection {
+        // Out of descriptors: the connection works without.
+        if let Ok(handle) = socket.handle() {
+            let mut state = self.origin.locked();
+            let id = state.ticket();
+            if let Some(slot) = state.slot_mut(self.server.id) {
+                slot.held.add(id, socket.as_raw_fd(), handle);
+                guard.held = Some(id);
+            }
+        }
+        Connection { socket, guard, warm }
     }
 
     async fn open(&self, deadline: Instant) -> Result<(Socket, ConnectionGuard), ConnectError> {
@@ -175,8 +206,12 @@ impl Connector {
             if let Some(guard) = self.try_open() {
                 break guard;
             }
-            if tokio::time::timeout_at(deadline, freed).await.is_err() {
-                return Err(ConnectError::Capped);
+            let pause = deadline.min(Instant::now() + ROOM_WAIT);
+            if tokio::time::timeout_at(pause, freed).await.is_err() {
+                if pause == deadline {
+                    return Err(ConnectError::Capped);
+                }
+                self.origin.locked().make_room(self.server.id);
             }
         };
         let left = deadline.saturating_duration_since(Instant::now());
@@ -201,11 +236,19 @@ impl Connector {
         }
     }
 
-    /// A connection whose guard was [handed over](ConnectionGuard::hand_over) has closed.
+    /// A connection whose guard was [handed over](ConnectionGuard::hand_over) is closed.
     pub fn closed(&self) {
+        self.gone(None);
+    }
+
+    /// A counted connection is gone.
+    fn gone(&self, held: Option<u64>) {
         let mut state = self.origin.locked();
         if let Some(slot) = state.slot_mut(self.server.id) {
             slot.open = slot.open.saturating_sub(1);
+            if let Some(held) = held {
+                slot.held.remove(held);
+            }
         }
         state.forget_retired();
         self.origin.unlock(state);
@@ -214,10 +257,12 @@ impl Connector {
     }
 }
 
-/// A connection's place under the cap; dropping it gives the place back.
+/// A connection's place under the cap. Drop it when the socket is closed, not before: dropping it gives
+/// the place back.
 #[derive(Debug)]
 pub struct ConnectionGuard {
     connector: Option<Connector>,
+    held: Option<u64>,
 }
 
 impl ConnectionGuard {
@@ -225,19 +270,34 @@ impl ConnectionGuard {
     pub(super) fn counted(connector: Connector) -> Self {
         Self {
             connector: Some(connector),
+            held: None,
         }
     }
 
-    /// Leaves the place taken: whoever watches the connection calls [`Connector::closed`] at its end.
+    /// Leaves the place taken: whoever watches the connection calls [`Connector::closed`] at its end. The
+    /// connection is not known any more, so it cannot be closed when it is in the way; keep the guard where
+    /// that matters.
     pub fn hand_over(mut self) -> Option<Connector> {
-        self.connector.take()
+        let connector = self.connector.take()?;
+        if let Some(held) = self.held.take() {
+            let mut state = connector.origin.locked();
+            if let Some(slot) = state.slot_mut(connector.server.id) {
+                slot.held.forget(held);
+            }
+        }
+        Some(connector)
+    }
+
+    /// Leaves the place counted, for the caller to account for.
+    pub(super) fn forget(mut self) {
+        self.connector = None;
     }
 }
 
 impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         if let Some(connector) = self.connector.take() {
-            connector.closed();
+            connector.gone(self.held);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The handles of one origin's metrics, looked up once.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use prometheus::{IntCounter, IntGauge};
 
@@ -14,6 +15,7 @@ use crate::telemetry::metrics::Metrics;
 pub(super) struct Meters {
     metrics: Arc<Metrics>,
     origin: String,
+    gone: AtomicBool,
     queue: IntGauge,
     open: IntGauge,
     active: IntGauge,
@@ -38,6 +40,7 @@ impl Meters {
             connects_ok: connects("ok"),
             connects_warm: connects("warm"),
             origin: origin.to_owned(),
+            gone: AtomicBool::new(false),
             metrics: metrics.clone(),
         }
     }
@@ -53,7 +56,11 @@ impl Meters {
         self.maximum.set(signed(state.settings.connections_max));
     }
 
+    /// Sets the health of a live server; one that left gets no new series.
     pub fn healthy(&self, slot: &Slot, usable: bool) {
+        if slot.retired || self.gone.load(Ordering::Relaxed) {
+            return;
+        }
         let gauge = &self.metrics.origin_healthy;
         gauge
             .with_label_values(&[&self.origin, &slot.server.target.name])
@@ -111,6 +118,7 @@ impl Meters {
 
     /// The origin left the configuration: its gauges end, its counters stay for the last scrape.
     pub fn forget(&self) {
+        self.gone.store(true, Ordering::Relaxed);
         let metrics = &self.metrics;
         let _ = metrics.origin_queue.remove_label_values(&[&self.origin]);
         let _ = metrics

@@ -7,7 +7,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-use super::eject::{Change, Outcome};
+use super::eject::{Change, Outcome, Standing};
 use super::lease::{Lease, LeaseError};
 use super::metrics::Meters;
 use super::state::{Ask, Pick, State, Waiter};
@@ -94,6 +94,11 @@ impl Origin {
                     .slots
                     .iter_mut()
                     .for_each(|slot| slot.health = Default::default());
+            }
+            let spoken = |settings: &Settings| (settings.tls.clone(), settings.http2);
+            if spoken(&state.settings) != spoken(&settings) {
+                // They cannot be reused, but would count until they time out.
+                state.slots.iter_mut().for_each(|slot| slot.held.close_all());
             }
             state.resolving = targets.is_empty();
             state.settings = settings;
@@ -187,8 +192,7 @@ impl Origin {
                 let patience = now + state.settings.queue_timeout;
                 let until = deadline.map_or(patience, |deadline| deadline.min(patience));
                 let (sender, reply) = oneshot::channel();
-                let ticket = state.next_ticket;
-                state.next_ticket += 1;
+                let ticket = state.ticket();
                 state.waiters.push_back(Waiter {
                     ticket,
                     ask,
@@ -208,6 +212,9 @@ impl Origin {
     #[must_use]
     fn dispatch(self: &Arc<Self>, state: &mut State, now: Instant) -> Vec<Lease> {
         let mut undelivered = Vec::new();
+        if state.saturated(now) {
+            return undelivered;
+        }
         let mut index = 0;
         while let Some(waiter) = state.waiters.get(index) {
             let choosy = state.settings.balance == Balance::ConsistentHash || !waiter.ask.excluded.is_empty();
@@ -238,8 +245,13 @@ impl Origin {
     }
 
     fn grant(self: &Arc<Self>, state: &mut State, index: usize, now: Instant) -> Result<Lease, LeaseError> {
-        let in_order = state.slots.get(index).is_some_and(|slot| slot.usable(now));
-        self.panic(state, !in_order);
+        if let Some(slot) = state.slots.get(index) {
+            let (usable, trial) = (slot.usable(now), slot.breaker.standing(now) == Standing::TrialDue);
+            // A trial proves nothing yet.
+            if !trial {
+                self.panic(state, !usable);
+            }
+        }
         match state.take(index, now) {
             Some((server, trial)) => Ok(Lease::new(self.clone(), server, trial)),
             None => Err(LeaseError::NoServer {
@@ -282,10 +294,13 @@ impl Origin {
     }
 
     /// Gives a lease's place back.
-    pub(super) fn release(self: &Arc<Self>, id: ServerId, abandoned_trial: bool) {
+    pub(super) fn release(self: &Arc<Self>, id: ServerId, connection: Option<u64>, abandoned_trial: bool) {
         let now = Instant::now();
         let mut state = self.state.lock();
         if let Some(slot) = state.slot_mut(id) {
+            if let Some(connection) = connection {
+                slot.held.detach(connection, now);
+            }
             slot.in_flight = slot.in_flight.saturating_sub(1);
             if abandoned_trial {
                 slot.breaker.abandon(now);
@@ -296,8 +311,7 @@ impl Origin {
     }
 
     /// Takes in what became of a request to a server.
-    pub fn report(self: &Arc<Self>, id: ServerId, outcome: Outcome, now: Instant) {
-        self.meters.outcome(outcome);
+    pub(super) fn report(self: &Arc<Self>, id: ServerId, outcome: Outcome, now: Instant) {
         let mut state = self.state.lock();
         let eject = state.settings.eject;
         let last_usable = !state.others_usable(id, now);

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::balance::{self, Candidate};
 use super::eject::{Breaker, Standing};
 use super::health::HealthState;
+use super::held::HeldSet;
 use super::warm::WarmSocket;
 use super::{LeaseError, Server, ServerId, Target, share};
 use crate::config::{Balance, Origin as Settings};
@@ -35,8 +36,11 @@ pub(super) struct Slot {
     pub open: usize,
     /// Connections opened ahead.
     pub warm: VecDeque<WarmSocket>,
+    /// Open connections whose sockets are known.
+    pub held: HeldSet,
     pub breaker: Breaker,
     pub health: HealthState,
+    pub retired: bool,
 }
 
 impl Slot {
@@ -47,8 +51,10 @@ impl Slot {
             in_flight: 0,
             open: 0,
             warm: VecDeque::new(),
+            held: HeldSet::default(),
             breaker: Breaker::default(),
             health: HealthState::default(),
+            retired: false,
         }
     }
 
@@ -103,6 +109,7 @@ pub(super) struct State {
     /// Servers that are gone from the configuration or from DNS but still have leases or connections.
     pub retired: Vec<Slot>,
     pub waiters: VecDeque<Waiter>,
+    /// Next number for a waiter or a connection.
     pub next_ticket: u64,
     pub rotation: usize,
     /// Names have not been resolved for the first time.
@@ -185,6 +192,28 @@ impl State {
     pub fn has_place_at(&self, id: ServerId) -> bool {
         let mut live = self.slots.iter();
         live.any(|slot| slot.server.id == id && self.has_place(slot))
+    }
+
+    /// Whether nobody who waits can be answered, neither with a server nor with a refusal.
+    pub fn saturated(&self, now: Instant) -> bool {
+        let mut live = self.slots.iter();
+        live.any(|slot| slot.breaker.standing(now) != Standing::Unreachable)
+            && !self.slots.iter().any(|slot| self.has_place(slot))
+    }
+
+    /// Makes room for a connection to `id` by closing an idle one that is in the way; false when none is.
+    pub fn make_room(&mut self, id: ServerId) -> bool {
+        match self.slots.iter_mut().find(|slot| slot.server.id == id) {
+            Some(slot) if slot.connections() >= slot.share => slot.held.close_oldest_idle(),
+            // Idle connections of servers that left were told to go when they left.
+            _ => false,
+        }
+    }
+
+    /// The next number.
+    pub fn ticket(&mut self) -> u64 {
+        self.next_ticket += 1;
+        self.next_ticket
     }
 
     /// Picks a server for `ask`. Servers the ask excludes are used only when no other one is in order.
@@ -285,7 +314,9 @@ impl State {
         }
         let went = old.iter().map(|slot| slot.server.target.name.clone()).collect();
         self.retired.extend(old.into_iter().map(|mut slot| {
+            slot.retired = true;
             slot.warm.clear();
+            slot.held.close_all();
             slot
         }));
         self.forget_retired();

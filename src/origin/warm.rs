@@ -64,9 +64,8 @@ impl Connector {
             .slots
             .iter_mut()
             .find(|slot| slot.server.id == self.server.id);
-        if let Some(slot) = live
-            && guard.hand_over().is_some()
-        {
+        if let Some(slot) = live {
+            guard.forget();
             slot.open = slot.open.saturating_sub(1);
             slot.warm.push_back(WarmSocket {
                 socket,

@@ -19,7 +19,8 @@ use crate::app::SiteRuntime;
 use crate::cache::Times;
 use crate::cache::policy::reuse::expire;
 use crate::cache::policy::validate::merge_304;
-use crate::cache::policy::vary::Vary;
+use crate::cache::policy::hop_by_hop::stored_headers;
+use crate::cache::policy::vary::{self, Vary};
 use crate::cache::policy::{
     Exchange, Failure, Overrides, RefuseReason, Reuse, StoreDecision, may_serve_on_error, reuse, store_decision,
 };
@@ -173,7 +174,7 @@ pub fn decide_store(gateway: &Gateway, session: &Session, response: &ResponseHea
     let mut head = response.clone();
     // The engine merges five fields of a 304; RFC 9111 3.2 asks for all.
     if let (Some(fresh), Some(entry)) = (cx.cache.not_modified.take(), &cx.cache.found) {
-        super::headers::replace(&mut head, &merge_304(&entry.headers, &fresh));
+        super::headers::replace(&mut head, &merge_304(&entry.headers, &fresh, now));
     }
     let Some(request) = cx.cache.request.clone() else {
         return Uncacheable(NoCacheReason::OriginNotCache);
@@ -195,6 +196,7 @@ pub fn decide_store(gateway: &Gateway, session: &Session, response: &ResponseHea
     if rule.strip_set_cookie {
         head.remove_header(&header::SET_COOKIE);
     }
+    let asked = cx.cache.lookup.as_ref().map_or(&session.req_header().headers, |lookup| &lookup.request);
     let vary_ignore = ignored_vary(site.config.preset, &head.headers);
     let overrides = Overrides {
         ttl: match rule.freshness {
@@ -207,7 +209,7 @@ pub fn decide_store(gateway: &Gateway, session: &Session, response: &ResponseHea
     };
     let exchange = Exchange {
         method: if session.req_header().method == Method::HEAD { &Method::GET } else { &session.req_header().method },
-        request: &session.req_header().headers,
+        request: asked,
         no_store: cx.cache.directives.no_store,
         requested_at: cx.received,
     };
@@ -220,7 +222,12 @@ pub fn decide_store(gateway: &Gateway, session: &Session, response: &ResponseHea
         StoreDecision::Store(times) => {
             let times = capped(times, &rule, request.ttl_max);
             cx.cache.stored_for = Some(times.fresh_until.duration_since(now).unwrap_or_default());
-            let vary = vary_names(&head.headers, &vary_ignore);
+            let vary = match vary::of(asked, &head.headers, &vary_ignore) {
+                Vary::Names(names) => names,
+                Vary::Any | Vary::TooMany => return Uncacheable(NoCacheReason::Custom("vary-any")),
+            };
+            let stored = stored_headers(&head.headers, now);
+            super::headers::replace(&mut head, &stored);
             Cacheable(meta(head, times, vary))
         }
     }
@@ -293,19 +300,17 @@ fn capped(times: Times, rule: &StoreRule, request_ttl_max: Option<Duration>) -> 
     times
 }
 
+/// Fields in `Vary` that the preset's own rules stand in for.
 fn ignored_vary(preset: crate::config::Preset, headers: &HeaderMap) -> Vec<http::HeaderName> {
-    match Vary::of(headers) {
-        Vary::Names(names) => names
-            .into_iter()
-            .filter(|name| preset::ignores_vary(preset, name.as_str()))
-            .collect(),
-        Vary::Any => Vec::new(),
+    let mut ignored = Vec::new();
+    for value in headers.get_all(header::VARY) {
+        for member in value.as_bytes().split(|b| *b == b',') {
+            if let Ok(name) = http::HeaderName::from_bytes(member.trim_ascii())
+                && preset::ignores_vary(preset, name.as_str())
+            {
+                ignored.push(name);
+            }
+        }
     }
-}
-
-fn vary_names(headers: &HeaderMap, ignored: &[http::HeaderName]) -> Vec<http::HeaderName> {
-    match Vary::of(headers) {
-        Vary::Names(names) => names.into_iter().filter(|name| !ignored.contains(name)).collect(),
-        Vary::Any => Vec::new(),
-    }
+    ignored
 }

@@ -5,7 +5,7 @@ use popgate_filters::{FilterContext, Headers, KeyParts, RequestParts};
 
 use crate::app::SiteRuntime;
 use crate::cache::KeyHash;
-use crate::cache::key::normalise_percent_encoding;
+use crate::cache::key::normal_percent;
 
 /// The two hashes of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +31,8 @@ pub struct Target<'a> {
 
 /// Hashes a target; the site's filters may add to the key or drop scheme and query from it.
 pub fn hashes(site: &SiteRuntime, cx: &FilterContext<'_>, target: Target<'_>, headers: &mut dyn Headers) -> Hashes {
-    let path = normalise_percent_encoding(target.path);
-    let query = target.query.map(normalise_percent_encoding);
+    let path = normal_percent(target.path);
+    let query = target.query.map(normal_percent);
     let mut key = KeyParts::new(target.scheme, target.host, &path, query.as_deref());
     let method = Method::GET;
     let parts = RequestParts {

@@ -14,8 +14,9 @@ use popgate_filters::{RequestParts, Scheme, spoof};
 
 use super::context::{Facts, RequestContext};
 use super::headers::RequestFields;
-use super::{Gateway, answer, normalise, purge};
+use super::{Gateway, answer, normalise, purge, status_error};
 use crate::cache::policy::{RequestDecision, request_decision};
+use crate::cache::status::{CacheStatus, Outcome};
 use crate::config::{ClientTimeouts, Endpoint};
 use crate::preset::{self, RequestVerdict};
 use crate::visitor::{Claims, visitor};
@@ -240,7 +241,7 @@ fn decide_lookup(session: &mut Session, cx: &mut RequestContext, site: &crate::a
         RequestVerdict::Bypass(reason) => (Some(reason), None),
         RequestVerdict::Cache(request) => (None, Some(request)),
     };
-    match request_decision(&request.method, &request.uri, &request.headers, &site.config.cache, bypass) {
+    match request_decision(&request.method, &request.headers, &site.config.cache, bypass) {
         RequestDecision::Lookup(directives) => {
             cx.cache.directives = directives;
             let query = cacheable.as_ref().and_then(|c| c.query.clone());
@@ -264,8 +265,36 @@ async fn respond(session: &mut Session, cx: &mut RequestContext, reply: popgate_
     Ok(true)
 }
 
-/// Whether the request may carry a body that must be counted.
-#[must_use]
-pub fn counts_body(method: &Method) -> bool {
-    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
+/// Counts a piece of request body.
+///
+/// # Errors
+/// 413 when the site takes no more.
+pub fn count_body(cx: &mut RequestContext, length: usize) -> Result<()> {
+    cx.body_seen = cx.body_seen.saturating_add(length as u64);
+    match &cx.site {
+        Some(site) if cx.body_seen > site.config.body_max => Err(status_error(413, "request body too large")),
+        _ => Ok(()),
+    }
+}
+
+/// After the cache was asked in vain: false when the client wants nothing but a stored answer, which
+/// has been answered with 504 then (RFC 9111 5.2.1.7).
+///
+/// # Errors
+/// When the client is gone.
+pub async fn may_go_upstream(session: &mut Session, cx: &mut RequestContext) -> Result<bool> {
+    if !cx.cache.directives.only_if_cached {
+        return Ok(true);
+    }
+    cx.outcome = Some(Outcome::Unsatisfied);
+    let reply = answer::error(StatusCode::GATEWAY_TIMEOUT);
+    let mut head = answer::head(&reply)?;
+    let mut headers = http::HeaderMap::new();
+    CacheStatus::new(Outcome::Unsatisfied).write_to(&mut headers);
+    for (name, value) in &headers {
+        head.append_header(name.clone(), value.clone())?;
+    }
+    super::response::own(cx, &mut head)?;
+    answer::send(session, head, reply.body).await?;
+    Ok(false)
 }

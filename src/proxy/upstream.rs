@@ -2,18 +2,18 @@
 
 use std::time::Instant;
 
-use http::header::{ACCEPT_ENCODING, COOKIE, HOST};
+use http::header::{ACCEPT_ENCODING, COOKIE, HOST, TRANSFER_ENCODING};
 use http::{HeaderName, Method, StatusCode};
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
+use super::Gateway;
 use super::connect::{Wanted, peer};
 use super::context::RequestContext;
 use super::headers::RequestFields;
 use super::request::BACKGROUND;
-use crate::app::SiteRuntime;
 use crate::cache::policy::{hop_by_hop, vary};
 use crate::origin::retry::{Attempt, may_retry};
 use crate::origin::{LeaseError, Outcome};
@@ -23,8 +23,8 @@ use crate::preset;
 ///
 /// # Errors
 /// 503 when the queue is full or the wait too long, 502 when no server can be reached.
-pub async fn choose(session: &Session, cx: &mut RequestContext) -> Result<Box<HttpPeer>> {
-    let Some((site, origin)) = cx.site.clone().and_then(|site| site.origin.clone().map(|origin| (site, origin))) else {
+pub async fn choose(gateway: &Gateway, session: &Session, cx: &mut RequestContext) -> Result<Box<HttpPeer>> {
+    let Some(origin) = cx.site.as_ref().and_then(|site| site.origin.clone()) else {
         return Error::e_explain(ErrorType::HTTPStatus(404), "the site has no origin");
     };
     // A former try's place goes back before the next is asked for.
@@ -32,6 +32,9 @@ pub async fn choose(session: &Session, cx: &mut RequestContext) -> Result<Box<Ht
         cx.upstream.tried.push(lease.server_id());
     }
     cx.upstream.tries += 1;
+    if cx.upstream.tries > 1 {
+        gateway.app.metrics.origin_retries.with_label_values(&[origin.pool.name()]).inc();
+    }
     cx.upstream.sent_anything = false;
     let key = cx.cache.key.map_or_else(|| target_hash(session), |key| key.root.0);
     #[expect(clippy::cast_possible_truncation, reason = "any 64 bits of the hash do")]
@@ -47,7 +50,6 @@ pub async fn choose(session: &Session, cx: &mut RequestContext) -> Result<Box<Ht
     let peer = peer(&lease, &settings, origin.roots.as_ref(), wanted)?;
     cx.upstream.server = Some(lease.server_name().to_owned());
     cx.upstream.lease = Some(lease);
-    let _ = site;
     Ok(Box::new(peer))
 }
 
@@ -69,7 +71,7 @@ fn no_place(cx: &mut RequestContext, error: LeaseError) -> Box<Error> {
 }
 
 /// A connection is there; the request is about to be sent.
-pub fn connected(gateway: &super::Gateway, cx: &mut RequestContext, reused: bool) {
+pub fn connected(gateway: &Gateway, cx: &mut RequestContext, reused: bool) {
     cx.upstream.reused = reused;
     cx.upstream.sent = Some(Instant::now());
     cx.upstream.sent_anything = true;
@@ -82,7 +84,8 @@ pub fn connected(gateway: &super::Gateway, cx: &mut RequestContext, reused: bool
 ///
 /// # Errors
 /// When a header is refused, which valid ones are not.
-pub fn request_headers(cx: &RequestContext, site: &SiteRuntime, request: &mut RequestHeader, cached: bool) -> Result<()> {
+pub fn request_headers(cx: &RequestContext, request: &mut RequestHeader, cached: bool) -> Result<()> {
+    let Some(site) = &cx.site else { return Ok(()) };
     request.remove_header(&BACKGROUND);
     let preset = site.config.preset;
     let names: Vec<HeaderName> = request.headers.keys().cloned().collect();
@@ -96,11 +99,8 @@ pub fn request_headers(cx: &RequestContext, site: &SiteRuntime, request: &mut Re
             request.remove_header(&COOKIE);
         }
         // The stored variant must be what the key says: the origin sees the same codings.
-        if let Some(codings) = vary::normalised_accept_encoding(&request.headers) {
-            request.insert_header(ACCEPT_ENCODING, codings)?;
-        } else {
-            request.remove_header(&ACCEPT_ENCODING);
-        }
+        let codings = vary::accept_encoding(&request.headers);
+        request.insert_header(ACCEPT_ENCODING, codings)?;
     }
     if let Some(host) = site.origin.as_ref().and_then(|origin| origin.pool.settings().host.clone()) {
         request.insert_header(HOST, host)?;
@@ -114,7 +114,8 @@ pub fn request_headers(cx: &RequestContext, site: &SiteRuntime, request: &mut Re
 ///
 /// # Errors
 /// 502 when the head is larger than the origin may send.
-pub fn response_headers(cx: &mut RequestContext, site: &SiteRuntime, response: &mut ResponseHeader) -> Result<()> {
+pub fn response_headers(cx: &mut RequestContext, response: &mut ResponseHeader) -> Result<()> {
+    let Some(site) = cx.site.clone() else { return Ok(()) };
     if response.status.is_informational() && response.status != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(());
     }
@@ -138,12 +139,18 @@ pub fn response_headers(cx: &mut RequestContext, site: &SiteRuntime, response: &
     let outcome = if response.status.is_server_error() { Outcome::Status5xx } else { Outcome::Ok };
     report(cx, outcome);
     if response.status != StatusCode::SWITCHING_PROTOCOLS {
-        for name in hop_by_hop::names(&response.headers) {
+        let mut kept = response.headers.clone();
+        hop_by_hop::strip(&mut kept);
+        let ended: Vec<HeaderName> = response.headers.keys().filter(|name| !kept.contains_key(*name)).cloned().collect();
+        for name in ended {
             // Framing is Pingora's; everything else ended with the hop.
-            if name != http::header::TRANSFER_ENCODING {
+            if name != TRANSFER_ENCODING {
                 response.remove_header(&name);
             }
         }
+    }
+    if response.status == StatusCode::NOT_MODIFIED && cx.cache.found.is_some() {
+        cx.cache.not_modified = Some(response.headers.clone());
     }
     Ok(())
 }

@@ -127,7 +127,7 @@ fn what_is_not_an_address_is_refused() {
 #[test]
 fn an_ipv4_mapped_peer_is_trusted_as_ipv4() {
     let found = behind("::ffff:10.0.0.2", &["198.51.100.7"]);
-    assert_eq!((found.ip, found.peer), (ip("198.51.100.7"), ip("10.0.0.2")));
+    assert_eq!((found.ip, found.peer_trusted), (ip("198.51.100.7"), true));
     assert_eq!(behind("::ffff:203.0.113.9", &[]).ip, ip("203.0.113.9"));
 }
 
@@ -163,6 +163,18 @@ fn a_chain_wins_over_connecting_ip() {
         visitor(ip("10.0.0.2"), &networks(), &claims).ip,
         ip("198.51.100.7")
     );
+}
+
+#[test]
+fn claims_are_taken_from_all_header_lines() {
+    let mut headers = http::HeaderMap::new();
+    for line in ["1.2.3.4", "198.51.100.7, 10.0.0.9"] {
+        headers.append("x-forwarded-for", line.parse().unwrap());
+    }
+    let found = of_request(ip("10.0.0.2"), &networks(), &headers);
+    assert_eq!((found.ip, found.chain.len()), (ip("198.51.100.7"), 3));
+    let stranger = of_request(ip("203.0.113.9"), &networks(), &headers);
+    assert_eq!((stranger.ip, stranger.peer_trusted), (ip("203.0.113.9"), false));
 }
 
 proptest! {

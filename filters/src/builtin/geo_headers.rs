@@ -139,7 +139,7 @@ fn location(geo: &GeoRecord, headers: &mut dyn Headers) {
             set(headers, name, value.as_bytes());
         }
     };
-    let degrees = |value: Option<f64>| value.filter(|v| v.is_finite()).map(|v| v.to_string());
+    let degrees = |value: Option<f64>| value.filter(|v| v.is_finite()).map(rounded);
     offer(CITY, geo.city.as_deref());
     offer(CONTINENT, geo.continent.as_ref().map(|code| code.as_str()));
     offer(LATITUDE, degrees(geo.latitude).as_deref());
@@ -150,6 +150,12 @@ fn location(geo: &GeoRecord, headers: &mut dyn Headers) {
     offer(POSTAL_CODE, geo.postal_code.as_deref());
     offer(TIMEZONE, geo.timezone.as_deref());
     offer(ASN, geo.asn.map(|asn| asn.to_string()).as_deref());
+}
+
+/// Degrees to five decimals, a metre: databases hold more digits only where single precision was widened.
+fn rounded(degrees: f64) -> String {
+    // Adding zero turns minus zero into zero.
+    ((degrees * 1e5).round() / 1e5 + 0.0).to_string()
 }
 
 /// RFC 9110 section 7.6.3: the version received, and who received it.

@@ -1,10 +1,12 @@
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::join_all;
 
 use super::*;
+use crate::config;
 use crate::origin::testing::{build, health, origin, settings};
 
 const NOBODY: &[ServerId] = &[];
@@ -61,6 +63,38 @@ async fn two_hundred_requests_on_a_cap_of_twenty_all_get_through_and_never_excee
             .all()
             .all(|slot| slot.in_flight == 0 && slot.open == 0)
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_cap_holds_and_nothing_is_lost_when_requests_race_and_leave() {
+    let (origin, _) = build(Settings {
+        queue_max: 10_000,
+        ..settings(3, 8)
+    });
+    let open = Arc::new(AtomicUsize::new(0));
+    let requests = (0..64u64).map(|client| {
+        let (origin, open) = (origin.clone(), open.clone());
+        tokio::spawn(async move {
+            for round in 0..100 {
+                let mut waiting = Box::pin(origin.lease(client, NOBODY, None));
+                if (client + round) % 5 == 0 {
+                    let _ = (&mut waiting).now_or_never();
+                    continue;
+                }
+                let lease = waiting.await.unwrap();
+                let guard = lease.connector().try_open().expect("a lease always finds room");
+                assert!(open.fetch_add(1, Ordering::SeqCst) < 8);
+                tokio::task::yield_now().await;
+                open.fetch_sub(1, Ordering::SeqCst);
+                drop(guard);
+            }
+        })
+    });
+    for request in join_all(requests).await {
+        request.unwrap();
+    }
+    let state = origin.locked();
+    assert!(state.waiters.is_empty() && state.all().all(|slot| slot.in_flight == 0 && slot.open == 0));
 }
 
 #[tokio::test]
@@ -235,6 +269,7 @@ async fn f1a_an_origin_that_is_back_answers_within_a_second_however_long_it_was_
         if let Some(Ok(mut trial)) = open_now(&origin) {
             trial.report(Outcome::ConnectFailed);
         }
+        assert!(origin.locked().panic, "said once, not at every trial");
     }
     tokio::time::advance(Duration::from_millis(900)).await;
     let mut trial = take(&origin);
@@ -242,6 +277,7 @@ async fn f1a_an_origin_that_is_back_answers_within_a_second_however_long_it_was_
     for _ in 0..10 {
         take(&origin).report(Outcome::Ok);
     }
+    assert!(!origin.locked().panic);
 }
 
 #[tokio::test]
@@ -378,6 +414,35 @@ async fn a_server_that_left_still_counts_until_its_connections_close() {
 }
 
 #[tokio::test]
+async fn a_server_that_left_gets_no_new_series() {
+    let (origin, metrics) = build(settings(2, 4));
+    let lease = take(&origin);
+    let remaining: Vec<_> = settings(2, 4)
+        .servers
+        .into_iter()
+        .filter(
+            |server| !matches!(server, config::Server::Address(at) if at.to_string() == lease.server_name()),
+        )
+        .collect();
+    origin.reconfigure(
+        Arc::new(Settings {
+            servers: remaining,
+            ..settings(1, 4)
+        }),
+        None,
+    );
+    for _ in 0..5 {
+        origin.report(lease.server_id(), Outcome::ConnectFailed, Instant::now());
+    }
+    assert!(
+        !metrics
+            .render()
+            .unwrap()
+            .contains(&format!("server=\"{}\"", lease.server_name()))
+    );
+}
+
+#[tokio::test]
 async fn a_lowered_cap_holds_for_new_requests() {
     let origin = origin(1, 4);
     let mut leases: Vec<_> = std::iter::from_fn(|| open_now(&origin))
@@ -407,6 +472,17 @@ async fn a_handed_over_connection_counts_until_it_is_reported_closed() {
     assert!(!connector.may_open());
     connector.closed();
     assert!(connector.may_open());
+}
+
+#[tokio::test]
+async fn a_request_is_counted_by_its_first_report() {
+    let (origin, metrics) = build(settings(1, 4));
+    let mut lease = take(&origin);
+    lease.report(Outcome::Ok);
+    lease.report(Outcome::Reset);
+    let text = metrics.render().unwrap();
+    assert!(text.contains(r#"popgate_origin_requests_total{origin="blog",result="ok"} 1"#));
+    assert!(!text.contains(r#"result="reset""#));
 }
 
 #[tokio::test]

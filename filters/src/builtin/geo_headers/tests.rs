@@ -252,3 +252,15 @@ fn an_ipv6_visitor_is_written_in_rfc5952_form() {
         "2001:db8::1"
     );
 }
+
+#[test]
+fn positions_have_at_most_five_decimals() {
+    for (degrees, text) in [
+        (37.750_999_450_683_594, "37.751"),
+        (-0.761_799_991_130_8, "-0.7618"),
+        (10.0, "10"),
+        (-0.000_000_1, "0"),
+    ] {
+        assert_eq!(rounded(degrees), text);
+    }
+}

@@ -86,6 +86,27 @@ async fn a_check_without_an_answer_ends_at_its_timeout() {
 }
 
 #[tokio::test]
+async fn an_http2_origin_is_checked_over_http2() {
+    let (listener, address) = listen().await;
+    let (origin, _) = build(Settings {
+        http2: true,
+        ..checked(&address)
+    });
+    let server = async {
+        let io = TokioIo::new(listener.accept().await.unwrap().0);
+        let service = hyper::service::service_fn(|asked: Request<Incoming>| async move {
+            assert_eq!(asked.uri().path(), "/healthz");
+            Ok::<_, std::convert::Infallible>(http::Response::new(Empty::<Bytes>::new()))
+        });
+        hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .serve_connection(io, service)
+            .await
+    };
+    let ((), _) = tokio::join!(origin.check_all(), server);
+    assert!(healthy(&origin));
+}
+
+#[tokio::test]
 async fn unix_sockets_are_checked() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("web.sock");
