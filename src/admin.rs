@@ -87,7 +87,10 @@ async fn answer(request: Request<Incoming>, app: &App, token: Option<&Token>) ->
         (&Method::GET | &Method::HEAD, "/") => text(StatusCode::OK, INDEX),
         (&Method::POST, "/purge") => match Limited::new(request.into_body(), BODY_MAX).collect().await {
             Ok(body) => purge::answer(app, &body.to_bytes()).await,
-            Err(_) => text(StatusCode::PAYLOAD_TOO_LARGE, "a purge request takes at most 1 MiB\n"),
+            Err(_) => text(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "a purge request takes at most 1 MiB\n",
+            ),
         },
         (_, "/healthz" | "/readyz" | "/metrics" | "/") => not_allowed("GET, HEAD"),
         (_, "/purge") => not_allowed("POST"),
@@ -105,7 +108,9 @@ fn readiness(app: &App) -> Response<Full<Bytes>> {
     match app.life.phase() {
         Phase::Running => text(StatusCode::OK, "ready\n"),
         Phase::Starting => text(StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
-        Phase::Announcing | Phase::Draining | Phase::Stopped => text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+        Phase::Announcing | Phase::Draining | Phase::Stopped => {
+            text(StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+        }
     }
 }
 
@@ -129,7 +134,9 @@ fn metrics(app: &App) -> Response<Full<Bytes>> {
 
 fn not_allowed(allow: &'static str) -> Response<Full<Bytes>> {
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed here\n");
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+    response
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static(allow));
     response
 }
 
@@ -137,9 +144,10 @@ fn not_allowed(allow: &'static str) -> Response<Full<Bytes>> {
 fn text(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
     response
 }
 

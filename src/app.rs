@@ -16,12 +16,13 @@ use popgate_filters::{Chain, ChainError};
 use thiserror::Error;
 use tracing::info;
 
-use crate::cache::purge::PurgeLog;
+use crate::cache::policy::vary::variant_slot;
+use crate::cache::purge::{PurgeLimits, PurgeLog};
 use crate::cache::tiered::Tiered;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::geo::{Geo, GeoError};
-use crate::kv::{self, KvError, KvHandle};
+use crate::kv::{self, KvHandle, KvOpenError};
 use crate::origin::{BuildError, Origin, Origins};
 use crate::proxy::connect::{Roots, roots};
 use crate::redis_link::{RedisLink, RedisLinkError};
@@ -106,12 +107,14 @@ pub enum AppError {
     Redis(#[from] RedisLinkError),
     /// The KV store cannot be opened.
     #[error("{0}")]
-    Kv(#[from] KvError),
+    Kv(#[from] KvOpenError),
     /// An origin cannot be set up.
     #[error("{0}")]
     Origin(#[from] BuildError),
     /// The CA of an origin cannot be used.
-    #[error("origins.{0}.tls.ca: the certificates cannot be parsed; give a PEM file with the CA's certificates")]
+    #[error(
+        "origins.{0}.tls.ca: the certificates cannot be parsed; give a PEM file with the CA's certificates"
+    )]
     Roots(String),
     /// A site's filters do not fit together.
     #[error("site {site}: {error}")]
@@ -139,12 +142,17 @@ impl App {
             .set(1);
         let geo = Geo::open(&config.geo, Arc::clone(&metrics))?;
         let link = match &config.cache.redis {
-            Some(redis) => Some(RedisLink::new(&redis.target, "cache", redis.timeout, Arc::clone(&metrics))?),
+            Some(redis) => Some(RedisLink::new(
+                &redis.target,
+                "cache",
+                redis.timeout,
+                Arc::clone(&metrics),
+            )?),
             None => None,
         };
-        let purges = PurgeLog::new(&config.cache, link.clone(), Arc::clone(&metrics), clock.clone());
-        let cache = Tiered::new(&config.cache, link, purges, Arc::clone(&metrics), clock.clone());
-        let kv = kv::open(&config.kv, Arc::clone(&metrics), clock.clone()).await?;
+        let purges = PurgeLog::new(purge_limits(&config), clock.clone(), Arc::clone(&metrics));
+        let cache = Tiered::new(&config.cache, link, purges, &metrics, clock.clone(), variant_slot);
+        let kv = kv::open(&config.kv, Arc::clone(&metrics), clock.clone())?;
         let origins = Origins::build(&config, &metrics)?;
         let access_log = AccessLog::open(&config.log, Arc::clone(&metrics)).map_err(AppError::AccessLog)?;
         let live = Live::build(config, &origins)?;
@@ -170,7 +178,9 @@ impl App {
 
     /// Brings gauges that are sampled up to date, before a scrape.
     pub fn refresh_gauges(&self) {
-        self.cache.publish_gauges();
+        let stats = self.cache.stats();
+        let bytes = i64::try_from(stats.memory_bytes).unwrap_or(i64::MAX);
+        self.metrics.cache_bytes.with_label_values(&["memory"]).set(bytes);
     }
 
     /// Starts what runs beside requests. Must run inside the runtime that serves requests.
@@ -210,6 +220,21 @@ impl Live {
             config: Arc::new(config),
             sites,
         })
+    }
+}
+
+/// How long purges are remembered: as long as anything stored before them can live.
+fn purge_limits(config: &Config) -> PurgeLimits {
+    let life = config
+        .sites
+        .iter()
+        .map(|site| site.cache.ttl_max + site.cache.stale_while_revalidate.max(site.cache.stale_if_error))
+        .max()
+        .unwrap_or_default();
+    PurgeLimits {
+        records: config.cache.purges_max,
+        life,
+        shared: config.cache.redis.is_some(),
     }
 }
 

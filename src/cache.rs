@@ -1,5 +1,6 @@
 //! The HTTP cache: keys, policy, tiers and purges.
 
+pub mod codec;
 pub mod entry;
 pub mod key;
 pub mod memory;
@@ -7,6 +8,8 @@ pub mod policy;
 pub mod purge;
 pub mod redis;
 pub mod status;
+pub mod storage;
+pub mod tags;
 pub mod tiered;
 
 pub use entry::{Entry, PurgeSeq, Times};

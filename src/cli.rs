@@ -72,7 +72,10 @@ fn report(diagnostics: &[crate::config::Diagnostic]) -> ExitCode {
         eprintln!("error: {diagnostic}");
     }
     let count = diagnostics.len();
-    eprintln!("popgate: {count} {} in the configuration", if count == 1 { "error" } else { "errors" });
+    eprintln!(
+        "popgate: {count} {} in the configuration",
+        if count == 1 { "error" } else { "errors" }
+    );
     ExitCode::from(EXIT_CONFIG)
 }
 

@@ -36,7 +36,9 @@ pub async fn serve(listener: TcpListener) {
                 async move { Ok::<_, Infallible>(page(&request, count).await) }
             });
             // The gateway may close its pooled connections at any time.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            let _ = http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
             drop(slot);
         });
     }
@@ -44,14 +46,23 @@ pub async fn serve(listener: TcpListener) {
 
 async fn page(request: &Request<Incoming>, count: u64) -> Response<Full<Bytes>> {
     match request.uri().path() {
-        "/" => html(count, "public, max-age=60", "A page that may be cached for 60 seconds."),
+        "/" => html(
+            count,
+            "public, max-age=60",
+            "A page that may be cached for 60 seconds.",
+        ),
         "/slow" => {
             tokio::time::sleep(Duration::from_secs(1)).await;
             html(count, "public, max-age=60", "This took the origin one second.")
         }
         "/private" => html(count, "private", "A page for one visitor: never cached."),
         "/headers" => headers(request),
-        _ => answer(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "max-age=10", "no such page\n".to_owned()),
+        _ => answer(
+            StatusCode::NOT_FOUND,
+            "text/plain; charset=utf-8",
+            "max-age=10",
+            "no such page\n".to_owned(),
+        ),
     }
 }
 
@@ -67,12 +78,20 @@ fn html(count: u64, cache_control: &str, text: &str) -> Response<Full<Bytes>> {
 fn headers(request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let mut body = String::new();
     for (name, value) in request.headers() {
-        body.push_str(&format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes())));
+        body.push_str(&format!(
+            "{name}: {}\n",
+            String::from_utf8_lossy(value.as_bytes())
+        ));
     }
     answer(StatusCode::OK, "text/plain; charset=utf-8", "no-store", body)
 }
 
-fn answer(status: StatusCode, content_type: &str, cache_control: &str, body: String) -> Response<Full<Bytes>> {
+fn answer(
+    status: StatusCode,
+    content_type: &str,
+    cache_control: &str,
+    body: String,
+) -> Response<Full<Bytes>> {
     let built = Response::builder()
         .status(status)
         .header(header::CONTENT_TYPE, content_type)

@@ -14,19 +14,9 @@ pub mod fast_user;
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
+pub use popgate_filters::Answer;
 
 use crate::config;
-
-/// A whole answer. `Content-Length`, `Date` and the like are added by whoever sends it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// Status.
-    pub status: StatusCode,
-    /// Exactly these fields, in this order.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Body; for `HEAD` send its length and not the bytes.
-    pub body: Bytes,
-}
 
 /// What a site's endpoints make of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -32,7 +32,7 @@ use pingora_core::server::configuration::ServerConf;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
-use pingora_proxy::proxy_cache::range_filter::RangeType;
+use pingora_proxy::RangeType;
 use pingora_proxy::{FailToProxy, HttpProxy, ProxyHttp, Session};
 
 use crate::app::App;
@@ -91,7 +91,7 @@ impl Gateway {
             Arc::clone(&app.metrics),
             settings.object_max,
         );
-        let gateway = Self(Arc::new(Inner {
+        Self(Arc::new(Inner {
             storage: Box::leak(Box::new(storage)),
             lock: Box::leak(CacheLock::new_boxed(settings.lock_age)),
             uncacheable: Box::leak(Box::new(Uncacheable::new(settings.uncacheable_memory))),
@@ -99,9 +99,7 @@ impl Gateway {
             rays: Rays::new(&live.config.pop, rand::random()),
             server: std::sync::OnceLock::new(),
             app,
-        }));
-        gateway.server();
-        gateway
+        }))
     }
 
     /// Pingora's server around this gateway.
@@ -176,7 +174,12 @@ impl ProxyHttp for Gateway {
         Ok(cache::judge(self, cx, meta))
     }
 
-    fn should_serve_stale(&self, session: &mut Session, cx: &mut RequestContext, error: Option<&Error>) -> bool {
+    fn should_serve_stale(
+        &self,
+        session: &mut Session,
+        cx: &mut RequestContext,
+        error: Option<&Error>,
+    ) -> bool {
         cache::may_serve_stale(self, session, cx, error)
     }
 
@@ -186,7 +189,11 @@ impl ProxyHttp for Gateway {
         response: &ResponseHeader,
         _cx: &mut RequestContext,
     ) -> Result<bool> {
-        Ok(response::client_copy_is_good(session, response, self.app.clock.now()))
+        Ok(response::client_copy_is_good(
+            session,
+            response,
+            self.app.clock.now(),
+        ))
     }
 
     fn range_header_filter(
@@ -297,7 +304,12 @@ impl ProxyHttp for Gateway {
         Ok(None)
     }
 
-    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, cx: &mut RequestContext) -> FailToProxy {
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        cx: &mut RequestContext,
+    ) -> FailToProxy {
         errors::answer(session, error, cx).await
     }
 
@@ -307,7 +319,12 @@ impl ProxyHttp for Gateway {
 
     /// Query strings may hold secrets; the access log is where requests are written down.
     fn request_summary(&self, session: &Session, cx: &RequestContext) -> String {
-        format!("{} {} {}", session.req_header().method, cx.facts.authority.host, cx.facts.ray)
+        format!(
+            "{} {} {}",
+            session.req_header().method,
+            cx.facts.authority.host,
+            cx.facts.ray
+        )
     }
 }
 

@@ -91,8 +91,8 @@ pub fn start(bound: Vec<Bound>, app: &Arc<App>, gateway: &Gateway) -> Result<Ser
         let certificates = listen.tls.as_ref().map(load_certificates).transpose()?;
         let tls = match (&listen.tls, &certificates) {
             (Some(tls), Some(certificates)) => {
-                let config =
-                    tls::server_config(Arc::clone(certificates), tls.h2).map_err(|error| error.to_string())?;
+                let config = tls::server_config(Arc::clone(certificates), tls.h2)
+                    .map_err(|error| error.to_string())?;
                 Some(TlsAcceptor::from(config))
             }
             _ => None,
@@ -154,7 +154,10 @@ impl Serving {
         self.listeners
             .iter()
             .map(|running| {
-                let same = config.listen.iter().find(|listen| listen.address == running.listen.address);
+                let same = config
+                    .listen
+                    .iter()
+                    .find(|listen| listen.address == running.listen.address);
                 same.and_then(|listen| listen.tls.as_ref())
                     .filter(|_| running.certificates.is_some())
                     .map(|tls| tls::Loaded::read(tls).map_err(|error| error.to_string()))

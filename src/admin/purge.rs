@@ -22,7 +22,12 @@ pub(super) async fn answer(app: &App, body: &[u8]) -> Response<Full<Bytes>> {
     };
     match app.purge(&input).await {
         Ok(report) => {
-            info!(kind = report.kind.map(|kind| kind.as_str()), hard = input.hard, redis = redis(&report), "purged");
+            info!(
+                kind = report.kind.map(|kind| kind.as_str()),
+                hard = input.hard,
+                redis = redis(&report),
+                "purged"
+            );
             json(status(&report), &page(&report, input.hard))
         }
         Err(error) => json(StatusCode::BAD_REQUEST, &json!({ "error": error.to_string() })),

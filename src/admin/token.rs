@@ -28,7 +28,10 @@ impl Token {
         if token.len() < LENGTH_MIN {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("the token in {} is shorter than {LENGTH_MIN} bytes", path.display()),
+                format!(
+                    "the token in {} is shorter than {LENGTH_MIN} bytes",
+                    path.display()
+                ),
             ));
         }
         Ok(Self(token.as_bytes().to_vec()))
@@ -66,7 +69,13 @@ mod tests {
         let admits = |text: &str| token.admits(Some(&HeaderValue::from_str(text).unwrap()));
         assert!(admits("Bearer 0123456789abcdef"));
         assert!(admits("bearer 0123456789abcdef"));
-        for wrong in ["Bearer 0123456789abcde", "Bearer 0123456789abcdefg", "Basic 0123456789abcdef", "Bearer", ""] {
+        for wrong in [
+            "Bearer 0123456789abcde",
+            "Bearer 0123456789abcdefg",
+            "Basic 0123456789abcdef",
+            "Bearer",
+            "",
+        ] {
             assert!(!admits(wrong), "{wrong}");
         }
         assert!(!token.admits(None));
@@ -76,6 +85,11 @@ mod tests {
     fn short_tokens_are_refused() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "short\n").unwrap();
-        assert!(Token::read(file.path()).unwrap_err().to_string().contains("shorter"));
+        assert!(
+            Token::read(file.path())
+                .unwrap_err()
+                .to_string()
+                .contains("shorter")
+        );
     }
 }

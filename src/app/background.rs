@@ -10,6 +10,8 @@ use crate::server::systemd;
 pub(super) fn spawn(app: &Arc<App>) {
     app.origins.spawn(app.life.shutdown());
     tokio::spawn(watch_geo(Arc::clone(app)));
+    let cache = Arc::clone(&app.cache);
+    tokio::spawn(async move { cache.run().await });
     tokio::spawn(systemd::feed_watchdog(Arc::clone(&app.life)));
 }
 

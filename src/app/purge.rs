@@ -132,7 +132,11 @@ fn split(key: &'static str, index: usize, text: &str) -> Result<(String, String)
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let host = host_of(&rest[..end]).ok_or_else(bad)?;
     let path = rest[end..].split('#').next().unwrap_or_default();
-    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    let path = if path.starts_with('/') {
+        path.to_owned()
+    } else {
+        format!("/{path}")
+    };
     Ok((host, path))
 }
 
@@ -156,7 +160,14 @@ pub fn url_keys(live: &Live, host: &str, path_and_query: &str) -> Vec<PurgeUrl> 
 }
 
 /// The key of a GET for this URL: site filters and preset rewrite the query as they would for a visitor.
-fn base(live: &Live, site: &SiteRuntime, scheme: Scheme, host: &str, path: &str, query: Option<&str>) -> crate::cache::KeyHash {
+fn base(
+    live: &Live,
+    site: &SiteRuntime,
+    scheme: Scheme,
+    host: &str,
+    path: &str,
+    query: Option<&str>,
+) -> crate::cache::KeyHash {
     let method = http::Method::GET;
     let mut headers = http::HeaderMap::new();
     let cx = visitor_free(live, site, scheme, host);
@@ -189,7 +200,12 @@ fn base(live: &Live, site: &SiteRuntime, scheme: Scheme, host: &str, path: &str,
 }
 
 /// A context for keys that no visitor asks for.
-fn visitor_free<'a>(live: &'a Live, site: &'a SiteRuntime, scheme: Scheme, host: &'a str) -> FilterContext<'a> {
+fn visitor_free<'a>(
+    live: &'a Live,
+    site: &'a SiteRuntime,
+    scheme: Scheme,
+    host: &'a str,
+) -> FilterContext<'a> {
     let nobody = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
     FilterContext {
         ip: nobody,
@@ -224,8 +240,14 @@ mod tests {
         let wanted = Ok(("blog.example".to_owned(), "/a?b=1".to_owned()));
         assert_eq!(both("https://Blog.Example:8443/a?b=1#c"), wanted);
         assert_eq!(both("blog.example/a?b=1"), wanted);
-        assert_eq!(both("http://blog.example"), Ok(("blog.example".to_owned(), "/".to_owned())));
-        assert_eq!(both("blog.example?x"), Ok(("blog.example".to_owned(), "/?x".to_owned())));
+        assert_eq!(
+            both("http://blog.example"),
+            Ok(("blog.example".to_owned(), "/".to_owned()))
+        );
+        assert_eq!(
+            both("blog.example?x"),
+            Ok(("blog.example".to_owned(), "/?x".to_owned()))
+        );
         for wrong in ["", "/path", "https:///x", "a b/c"] {
             assert!(both(wrong).is_err(), "{wrong}");
         }

@@ -97,8 +97,14 @@ fn lookup_of(key: &CacheKey) -> Option<&Arc<Lookup>> {
 
 #[async_trait]
 impl Storage for CacheStorage {
-    async fn lookup(&'static self, key: &CacheKey, _trace: &SpanHandle) -> Result<Option<(CacheMeta, HitHandler)>> {
-        let Some(lookup) = lookup_of(key) else { return Ok(None) };
+    async fn lookup(
+        &'static self,
+        key: &CacheKey,
+        _trace: &SpanHandle,
+    ) -> Result<Option<(CacheMeta, HitHandler)>> {
+        let Some(lookup) = lookup_of(key) else {
+            return Ok(None);
+        };
         let Some(found) = self.tiers.get(lookup.root, &lookup.request).await else {
             return Ok(None);
         };
@@ -132,19 +138,19 @@ impl Storage for CacheStorage {
         )))
     }
 
-    async fn update_meta(&'static self, key: &CacheKey, meta: &CacheMeta, _trace: &SpanHandle) -> Result<bool> {
-        let found = lookup_of(key).and_then(|lookup| lookup.found.lock().clone().map(|entry| (lookup, entry)));
+    async fn update_meta(
+        &'static self,
+        key: &CacheKey,
+        meta: &CacheMeta,
+        _trace: &SpanHandle,
+    ) -> Result<bool> {
+        let found =
+            lookup_of(key).and_then(|lookup| lookup.found.lock().clone().map(|entry| (lookup, entry)));
         let (Some((lookup, entry)), Some(storing)) = (found, meta.extensions().get::<Storing>()) else {
             return Ok(false);
         };
-        let refreshed = Entry {
-            headers: meta.headers().clone(),
-            times: storing.times,
-            seq: lookup.seq,
-            tags: super::tags::of(meta.headers()),
-            ..(*entry).clone()
-        };
-        self.tiers.replace(refreshed);
+        self.tiers
+            .refresh(&entry, meta.headers().clone(), storing.times, lookup.seq);
         Ok(true)
     }
 

@@ -82,7 +82,11 @@ pub(super) fn purge(args: &PurgeArgs) -> ExitCode {
     match ask(&args.admin, Method::POST, "/purge", body.to_string()) {
         Ok((status, text)) => {
             print!("{text}");
-            if status == StatusCode::OK { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            if status == StatusCode::OK {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
         }
         Err(problem) => super::fail(&problem),
     }
@@ -94,7 +98,11 @@ pub(super) fn health(args: &HealthArgs) -> ExitCode {
     match ask(&args.admin, Method::GET, path, String::new()) {
         Ok((status, text)) => {
             print!("{text}");
-            if status == StatusCode::OK { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            if status == StatusCode::OK {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
         }
         Err(problem) => super::fail(&problem),
     }
@@ -159,7 +167,8 @@ fn locate(admin: &AdminArg) -> Result<(SocketAddr, Option<PathBuf>), String> {
 }
 
 async fn send(address: SocketAddr, request: Request<Full<Bytes>>) -> Result<(StatusCode, String), String> {
-    let unreachable = |error: &dyn std::fmt::Display| format!("cannot reach the admin listener at {address}: {error}");
+    let unreachable =
+        |error: &dyn std::fmt::Display| format!("cannot reach the admin listener at {address}: {error}");
     let stream = tokio::net::TcpStream::connect(address)
         .await
         .map_err(|error| unreachable(&error))?;

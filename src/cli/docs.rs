@@ -39,7 +39,13 @@ fn metrics_markdown() -> String {
     );
     for metric in METRICS {
         let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
-        page.push_str(&format!("| `{}` | {} | {} | {} |\n", metric.name, metric.kind, labels.join(", "), metric.help));
+        page.push_str(&format!(
+            "| `{}` | {} | {} | {} |\n",
+            metric.name,
+            metric.kind,
+            labels.join(", "),
+            metric.help
+        ));
     }
     page
 }
@@ -51,6 +57,10 @@ mod tests {
     #[test]
     fn the_metrics_page_is_what_the_code_declares() {
         let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md")).unwrap();
-        assert_eq!(page, metrics_markdown(), "run: popgate docs metrics > docs/metrics.md");
+        assert_eq!(
+            page,
+            metrics_markdown(),
+            "run: popgate docs metrics > docs/metrics.md"
+        );
     }
 }

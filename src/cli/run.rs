@@ -63,7 +63,9 @@ async fn live(config: Config, file: Option<PathBuf>, demo: Option<StdListener>) 
     // Sockets first: a port that is taken must be known before stores are opened.
     let listeners = server::bind_all(&config)?;
     let admin = bind_admin(&config)?;
-    let app = App::build(config, Clock::System).await.map_err(|error| error.to_string())?;
+    let app = App::build(config, Clock::System)
+        .await
+        .map_err(|error| error.to_string())?;
     app.spawn_background();
     if let Some((listener, token)) = admin {
         tokio::spawn(crate::admin::serve(listener, Arc::clone(&app), token));
@@ -93,7 +95,12 @@ fn bind_admin(config: &Config) -> Result<Option<(TcpListener, Option<Token>)>, S
 }
 
 /// Obeys signals until one says stop.
-async fn until_stopped(app: &Arc<App>, serving: &server::Serving, file: Option<PathBuf>, mut signals: Signals) {
+async fn until_stopped(
+    app: &Arc<App>,
+    serving: &server::Serving,
+    file: Option<PathBuf>,
+    mut signals: Signals,
+) {
     loop {
         match signals.next().await {
             Signal::Stop => return,
@@ -149,7 +156,10 @@ async fn stop(app: &Arc<App>, gateway: &Gateway) {
     app.life.enter(Phase::Draining);
     gateway.stop_idle().await;
     if !app.in_flight.drained(times.grace).await {
-        warn!(left = app.in_flight.count(), "requests cut off at the end of the grace period");
+        warn!(
+            left = app.in_flight.count(),
+            "requests cut off at the end of the grace period"
+        );
     }
     app.drain(std::time::Duration::from_secs(5)).await;
     app.life.enter(Phase::Stopped);

@@ -44,7 +44,9 @@ pub fn error(status: StatusCode) -> Answer {
 /// Adds Retry-After, in whole seconds, at least one.
 pub fn retry_after(answer: &mut Answer, wait: Duration) {
     let seconds = wait.as_secs().max(1);
-    answer.headers.push((header::RETRY_AFTER, HeaderValue::from(seconds)));
+    answer
+        .headers
+        .push((header::RETRY_AFTER, HeaderValue::from(seconds)));
 }
 
 /// An answer's head as Pingora takes it, framing included.

@@ -17,12 +17,13 @@ use super::key::{Target, hashes};
 use super::request::mark_background;
 use crate::app::SiteRuntime;
 use crate::cache::Times;
+use crate::cache::policy::hop_by_hop::stored_headers;
 use crate::cache::policy::reuse::expire;
 use crate::cache::policy::validate::merge_304;
-use crate::cache::policy::hop_by_hop::stored_headers;
 use crate::cache::policy::vary::{self, Vary};
 use crate::cache::policy::{
-    Exchange, Failure, Overrides, RefuseReason, Reuse, StoreDecision, may_serve_on_error, reuse, store_decision,
+    Exchange, Failure, Overrides, RefuseReason, Reuse, StoreDecision, may_serve_on_error, reuse,
+    store_decision,
 };
 use crate::cache::status::Cause;
 use crate::cache::storage::{FoundEntry, Lookup, Storing, engine_key, epoch};
@@ -48,13 +49,16 @@ pub fn enable(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext)
         seq: lookup.seq,
     });
     cx.cache.lookup = Some(lookup);
-    let waits = CacheOptionOverrides {
-        wait_timeout: Some(gateway.lock_wait),
-        max_lock_retries: Some(LOCK_RETRIES),
-    };
-    session
-        .cache
-        .enable(gateway.storage, None, Some(gateway.uncacheable), Some(gateway.lock), Some(waits));
+    let mut waits = CacheOptionOverrides::default();
+    waits.wait_timeout = Some(gateway.lock_wait);
+    waits.max_lock_retries = Some(LOCK_RETRIES);
+    session.cache.enable(
+        gateway.storage,
+        None,
+        Some(gateway.uncacheable),
+        Some(gateway.lock),
+        Some(waits),
+    );
 }
 
 fn lookup_for(
@@ -116,7 +120,11 @@ pub fn judge(gateway: &Gateway, cx: &mut RequestContext, meta: &CacheMeta) -> Op
         }
         Reuse::Stale { while_revalidate, .. } => {
             cx.cache.serve_while_revalidate = while_revalidate;
-            cx.cache.cause = Some(if found.purged_at.is_some() { Cause::Purged } else { Cause::Stale });
+            cx.cache.cause = Some(if found.purged_at.is_some() {
+                Cause::Purged
+            } else {
+                Cause::Stale
+            });
             Some(ForcedFreshness::ForceExpiredServeStale {
                 expired_at: found.purged_at,
             })
@@ -130,7 +138,12 @@ pub fn judge(gateway: &Gateway, cx: &mut RequestContext, meta: &CacheMeta) -> Op
 
 /// Whether a stale object may be served now: while it is refreshed (`error` is `None`), or instead of an
 /// error.
-pub fn may_serve_stale(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext, error: Option<&Error>) -> bool {
+pub fn may_serve_stale(
+    gateway: &Gateway,
+    session: &mut Session,
+    cx: &mut RequestContext,
+    error: Option<&Error>,
+) -> bool {
     let Some(error) = error else {
         if cx.cache.serve_while_revalidate {
             // The engine is about to copy this request for the refresh.
@@ -166,7 +179,12 @@ pub fn may_serve_stale(gateway: &Gateway, session: &mut Session, cx: &mut Reques
 }
 
 /// Decides whether the origin's answer is stored, and for how long.
-pub fn decide_store(gateway: &Gateway, session: &Session, response: &ResponseHeader, cx: &mut RequestContext) -> RespCacheable {
+pub fn decide_store(
+    gateway: &Gateway,
+    session: &Session,
+    response: &ResponseHeader,
+    cx: &mut RequestContext,
+) -> RespCacheable {
     let Some(site) = cx.site.clone() else {
         return Uncacheable(NoCacheReason::OriginNotCache);
     };
@@ -196,7 +214,11 @@ pub fn decide_store(gateway: &Gateway, session: &Session, response: &ResponseHea
     if rule.strip_set_cookie {
         head.remove_header(&header::SET_COOKIE);
     }
-    let asked = cx.cache.lookup.as_ref().map_or(&session.req_header().headers, |lookup| &lookup.request);
+    let asked = cx
+        .cache
+        .lookup
+        .as_ref()
+        .map_or(&session.req_header().headers, |lookup| &lookup.request);
     let vary_ignore = ignored_vary(site.config.preset, &head.headers);
     let overrides = Overrides {
         ttl: match rule.freshness {
@@ -208,13 +230,24 @@ pub fn decide_store(gateway: &Gateway, session: &Session, response: &ResponseHea
         vary_ignore: &vary_ignore,
     };
     let exchange = Exchange {
-        method: if session.req_header().method == Method::HEAD { &Method::GET } else { &session.req_header().method },
+        method: if session.req_header().method == Method::HEAD {
+            &Method::GET
+        } else {
+            &session.req_header().method
+        },
         request: asked,
         no_store: cx.cache.directives.no_store,
         requested_at: cx.received,
     };
     let judged = policy_headers(&rule, &head.headers);
-    match store_decision(&exchange, head.status, &judged, &site.config.cache, &overrides, now) {
+    match store_decision(
+        &exchange,
+        head.status,
+        &judged,
+        &site.config.cache,
+        &overrides,
+        now,
+    ) {
         StoreDecision::Refuse(reason) => {
             cx.cache.refused = Some(reason);
             Uncacheable(refusal(reason, head.status))
@@ -277,7 +310,12 @@ fn policy_headers(rule: &StoreRule, headers: &HeaderMap) -> HeaderMap {
             }
         }
         headers.remove(header::EXPIRES);
-        for name in ["cdn-cache-control", "popgate-cdn-cache-control", "surrogate-control", "pragma"] {
+        for name in [
+            "cdn-cache-control",
+            "popgate-cdn-cache-control",
+            "surrogate-control",
+            "pragma",
+        ] {
             headers.remove(name);
         }
         if let Ok(value) = HeaderValue::from_str(&value) {

@@ -74,14 +74,21 @@ pub struct Wanted<'a> {
 ///
 /// # Errors
 /// When a Unix socket's path cannot be used.
-pub fn peer(lease: &Lease, origin: &config::Origin, roots: Option<&Roots>, wanted: Wanted<'_>) -> Result<HttpPeer> {
+pub fn peer(
+    lease: &Lease,
+    origin: &config::Origin,
+    roots: Option<&Roots>,
+    wanted: Wanted<'_>,
+) -> Result<HttpPeer> {
     let sni = origin.tls.as_ref().map(|tls| {
         let host = wanted.host.trim_start_matches('[').trim_end_matches(']');
         tls.sni.clone().unwrap_or_else(|| host.to_owned())
     });
     let mut peer = match lease.address() {
         Address::Tcp(address) => HttpPeer::new(address, sni.is_some(), sni.unwrap_or_default()),
-        Address::Unix(path) => HttpPeer::new_uds(&path.to_string_lossy(), sni.is_some(), sni.unwrap_or_default())?,
+        Address::Unix(path) => {
+            HttpPeer::new_uds(&path.to_string_lossy(), sni.is_some(), sni.unwrap_or_default())?
+        }
     };
     let timeouts = &origin.timeouts;
     let options = &mut peer.options;

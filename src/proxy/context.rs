@@ -13,7 +13,7 @@ use crate::cache::policy::{BypassReason, Directives, RefuseReason};
 use crate::cache::status::{Cause, Outcome};
 use crate::cache::storage::Lookup;
 use crate::cache::{Entry, KeyHash, PurgeSeq, Times};
-use crate::endpoint::Deferred;
+use crate::endpoint::fast_user::Deferred;
 use crate::origin::{Lease, ServerId};
 use crate::preset::CacheRequest;
 use crate::visitor::Visitor;

@@ -21,9 +21,10 @@ pub fn status(error: &Error) -> Option<StatusCode> {
                 _ => StatusCode::BAD_GATEWAY,
             }),
             ErrorSource::Downstream => match kind {
-                ErrorType::WriteError | ErrorType::ReadError | ErrorType::ConnectionClosed | ErrorType::WriteTimedout => {
-                    None
-                }
+                ErrorType::WriteError
+                | ErrorType::ReadError
+                | ErrorType::ConnectionClosed
+                | ErrorType::WriteTimedout => None,
                 ErrorType::ReadTimedout => Some(StatusCode::REQUEST_TIMEOUT),
                 _ => Some(StatusCode::BAD_REQUEST),
             },
@@ -42,7 +43,10 @@ pub async fn answer(session: &mut Session, error: &Error, cx: &mut RequestContex
     }
     let mut page = answer::error(status);
     if status == StatusCode::SERVICE_UNAVAILABLE {
-        let wait = cx.upstream.retry_after.unwrap_or(std::time::Duration::from_secs(1));
+        let wait = cx
+            .upstream
+            .retry_after
+            .unwrap_or(std::time::Duration::from_secs(1));
         answer::retry_after(&mut page, wait);
     }
     // What is left of a request that was refused half-read cannot be told from the next one.

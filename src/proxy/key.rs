@@ -30,7 +30,12 @@ pub struct Target<'a> {
 }
 
 /// Hashes a target; the site's filters may add to the key or drop scheme and query from it.
-pub fn hashes(site: &SiteRuntime, cx: &FilterContext<'_>, target: Target<'_>, headers: &mut dyn Headers) -> Hashes {
+pub fn hashes(
+    site: &SiteRuntime,
+    cx: &FilterContext<'_>,
+    target: Target<'_>,
+    headers: &mut dyn Headers,
+) -> Hashes {
     let path = normal_percent(target.path);
     let query = target.query.map(normal_percent);
     let mut key = KeyParts::new(target.scheme, target.host, &path, query.as_deref());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{Method, Version};
+use http::Version;
 use pingora_core::Error;
 use pingora_proxy::Session;
 
@@ -15,11 +15,17 @@ use crate::cache::purge::{PurgeRequest, PurgeUrl};
 use crate::telemetry::{AccessLine, rfc3339};
 
 /// Last hook of a request.
-pub async fn finish(gateway: &Gateway, session: &mut Session, error: Option<&Error>, cx: &mut RequestContext) {
+pub async fn finish(
+    gateway: &Gateway,
+    session: &mut Session,
+    error: Option<&Error>,
+    cx: &mut RequestContext,
+) {
     // The place at the origin goes to the next request in line before anything is written down.
     cx.upstream.lease = None;
     if let Some(deferred) = cx.deferred.take() {
-        deferred.run(&gateway.app.kv);
+        // A full queue has been counted; the guest is new once more next time.
+        let _ = deferred.fire();
     }
     invalidate(gateway, session, cx).await;
     count(gateway, session, cx);
@@ -86,7 +92,9 @@ const STATUSES: &[(u16, &str)] = statuses!(
 /// RFC 9111 4.4: a write that went through voids what is stored under its URL.
 async fn invalidate(gateway: &Gateway, session: &mut Session, cx: &RequestContext) {
     let Some(site) = cx.site.clone() else { return };
-    let Some(response) = session.response_written() else { return };
+    let Some(response) = session.response_written() else {
+        return;
+    };
     let method = session.req_header().method.clone();
     if cx.upstream.status.is_none() || !invalidates(&method, response.status) {
         return;
@@ -108,7 +116,13 @@ async fn invalidate(gateway: &Gateway, session: &mut Session, cx: &RequestContex
                 query: resolved.query.as_deref(),
             };
             PurgeUrl {
-                base: hashes(&site, &cx.filter_context(&site), target, &mut http::HeaderMap::new()).base,
+                base: hashes(
+                    &site,
+                    &cx.filter_context(&site),
+                    target,
+                    &mut http::HeaderMap::new(),
+                )
+                .base,
                 host: cx.facts.authority.host.as_str().into(),
             }
         })
@@ -140,7 +154,9 @@ fn write_line(gateway: &Gateway, session: &Session, error: Option<&Error>, cx: &
         host: &cx.facts.authority.as_sent,
         target: &cx.facts.target,
         protocol: protocol(cx.facts.version),
-        status: session.response_written().map_or(0, |response| response.status.as_u16()),
+        status: session
+            .response_written()
+            .map_or(0, |response| response.status.as_u16()),
         bytes: session.body_bytes_sent() as u64,
         duration_ms: millis(cx.started.elapsed()),
         cache: cx.outcome.map_or("dynamic", |outcome| outcome.label()),
@@ -164,10 +180,4 @@ fn protocol(version: Version) -> &'static str {
         Version::HTTP_2 => "HTTP/2.0",
         _ => "HTTP/1.1",
     }
-}
-
-/// Whether a method changes things at the origin.
-#[must_use]
-pub fn is_write(method: &Method) -> bool {
-    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
 }

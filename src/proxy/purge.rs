@@ -15,7 +15,12 @@ use crate::cache::purge::PurgeRequest;
 use crate::visitor::is_trusted;
 
 /// Purges the request's own URL, softly; with `X-Purge-Mode: hard` for good.
-pub async fn by_method(gateway: &Gateway, session: &Session, cx: &RequestContext, site: &SiteRuntime) -> Answer {
+pub async fn by_method(
+    gateway: &Gateway,
+    session: &Session,
+    cx: &RequestContext,
+    site: &SiteRuntime,
+) -> Answer {
     // The peer counts, not whom it speaks for: an address in a header is no permission.
     if !is_trusted(cx.facts.peer, &site.config.purge_from) {
         return answer::text(

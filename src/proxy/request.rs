@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddr;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::RequestHeader;
@@ -17,7 +17,8 @@ use super::headers::RequestFields;
 use super::{Gateway, answer, normalise, purge, status_error};
 use crate::cache::policy::{RequestDecision, request_decision};
 use crate::cache::status::{CacheStatus, Outcome};
-use crate::config::{ClientTimeouts, Endpoint};
+use crate::config::ClientTimeouts;
+use crate::endpoint::{self, Route};
 use crate::preset::{self, RequestVerdict};
 use crate::visitor::{Claims, visitor};
 
@@ -41,9 +42,17 @@ pub fn early(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext) 
     let authority = match normalise::normalise(session.req_header_mut(), &cx.live.config.limits) {
         Ok(authority) => authority,
         Err(refusal) => {
-            gateway.app.metrics.rejected.with_label_values(&[refusal.reason]).inc();
+            gateway
+                .app
+                .metrics
+                .rejected
+                .with_label_values(&[refusal.reason])
+                .inc();
             cx.refusal = Some(refusal);
-            return Err(Error::explain(ErrorType::HTTPStatus(refusal.status.as_u16()), refusal.reason));
+            return Err(Error::explain(
+                ErrorType::HTTPStatus(refusal.status.as_u16()),
+                refusal.reason,
+            ));
         }
     };
     cx.facts.authority = authority;
@@ -62,11 +71,21 @@ pub fn early(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext) 
 /// When the client is gone.
 pub async fn filter(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext) -> Result<bool> {
     let Some(site) = cx.site.clone() else {
-        gateway.app.metrics.rejected.with_label_values(&["unknown_site"]).inc();
+        gateway
+            .app
+            .metrics
+            .rejected
+            .with_label_values(&["unknown_site"])
+            .inc();
         return respond(session, cx, answer::error(StatusCode::MISDIRECTED_REQUEST)).await;
     };
     if normalise::announces_more_than(session.req_header(), site.config.body_max) {
-        gateway.app.metrics.rejected.with_label_values(&["body_too_large"]).inc();
+        gateway
+            .app
+            .metrics
+            .rejected
+            .with_label_values(&["body_too_large"])
+            .inc();
         return respond(session, cx, answer::error(StatusCode::PAYLOAD_TOO_LARGE)).await;
     }
     if session.req_header().method.as_str() == "PURGE" {
@@ -76,13 +95,17 @@ pub async fn filter(gateway: &Gateway, session: &mut Session, cx: &mut RequestCo
     if let Some(reply) = run_filters(session, cx, &site)? {
         return respond(session, cx, reply).await;
     }
-    let path = session.req_header().uri.path();
-    if path == crate::endpoint::fast_user::PATH && site.config.endpoints.contains(&Endpoint::FastUser) {
-        let reply = fast_user(gateway, session, cx, &site).await;
-        return respond(session, cx, reply).await;
-    }
-    if site.origin.is_none() {
-        return respond(session, cx, answer::text(StatusCode::NOT_FOUND, "API Route Not Found")).await;
+    let request = session.req_header();
+    match endpoint::route(&site.config.endpoints, &request.method, request.uri.path()) {
+        Route::FastUser => {
+            let reply = fast_user(gateway, cx, &site).await;
+            return respond(session, cx, reply).await;
+        }
+        Route::MethodNotAllowed => return respond(session, cx, endpoint::method_not_allowed()).await,
+        Route::Elsewhere if site.origin.is_none() => {
+            return respond(session, cx, endpoint::not_found()).await;
+        }
+        Route::Elsewhere => {}
     }
     decide_lookup(session, cx, &site);
     Ok(false)
@@ -165,7 +188,14 @@ fn background_facts(request: &RequestHeader) -> (IpAddr, Scheme) {
         .and_then(|text| text.split_once(' '))
         .unwrap_or_default();
     let ip = ip.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    (ip, if scheme == "https" { Scheme::Https } else { Scheme::Http })
+    (
+        ip,
+        if scheme == "https" {
+            Scheme::Https
+        } else {
+            Scheme::Http
+        },
+    )
 }
 
 /// Notes in a request what its background refresh must know.
@@ -215,15 +245,13 @@ fn set_target(request: &mut RequestHeader, target: &str) -> Result<()> {
 /// `GET /api/fast-user`.
 async fn fast_user(
     gateway: &Gateway,
-    session: &Session,
     cx: &mut RequestContext,
     site: &crate::app::SiteRuntime,
 ) -> popgate_filters::Answer {
     let country = cx.filter_context(site).country();
     let ip = Some(cx.facts.visitor.ip).filter(|ip| !ip.is_unspecified());
-    let method = session.req_header().method.clone();
     let (reply, deferred) =
-        crate::endpoint::fast_user::answer(&gateway.app.kv, &method, country.as_ref().map(|c| c.as_str()), ip).await;
+        endpoint::fast_user::answer(&gateway.app.kv, country.as_ref().map(|c| c.as_str()), ip).await;
     cx.deferred = deferred;
     reply
 }
@@ -258,7 +286,11 @@ fn decide_lookup(session: &mut Session, cx: &mut RequestContext, site: &crate::a
 }
 
 /// Sends an answer of popgate's own.
-async fn respond(session: &mut Session, cx: &mut RequestContext, reply: popgate_filters::Answer) -> Result<bool> {
+async fn respond(
+    session: &mut Session,
+    cx: &mut RequestContext,
+    reply: popgate_filters::Answer,
+) -> Result<bool> {
     let mut head = answer::head(&reply)?;
     super::response::own(cx, &mut head)?;
     answer::send(session, head, reply.body).await?;

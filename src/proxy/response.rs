@@ -8,7 +8,7 @@ use pingora_cache::{CachePhase, NoCacheReason};
 use pingora_core::Result;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
-use pingora_proxy::proxy_cache::range_filter::{RangeType, range_header_filter};
+use pingora_proxy::{RangeType, range_header_filter};
 
 use super::Gateway;
 use super::context::RequestContext;
@@ -19,18 +19,25 @@ use crate::cache::status::{
 };
 use crate::preset;
 
-/// The request's id, as sent to origin and client.
-pub const CF_RAY: HeaderName = HeaderName::from_static("cf-ray");
-
 /// Whether the client's copy is still good (RFC 9110 13.2.2).
 #[must_use]
 pub fn client_copy_is_good(session: &Session, response: &ResponseHeader, now: SystemTime) -> bool {
-    not_modified(&session.req_header().headers, response.status, &response.headers, now)
+    not_modified(
+        &session.req_header().headers,
+        response.status,
+        &response.headers,
+        now,
+    )
 }
 
 /// Cuts the asked range out of a stored answer (RFC 9110 14.2); `If-Range` is compared strongly (13.1.5),
 /// which the engine does not do.
-pub fn range(session: &Session, response: &mut ResponseHeader, now: SystemTime, ranges_max: usize) -> RangeType {
+pub fn range(
+    session: &Session,
+    response: &mut ResponseHeader,
+    now: SystemTime,
+    ranges_max: usize,
+) -> RangeType {
     let request = session.req_header();
     if request.method != Method::GET || !request.headers.contains_key(header::RANGE) {
         return RangeType::None;
@@ -62,11 +69,18 @@ pub fn keep_bodyless(session: &Session, body: &mut Option<Bytes>) {
 ///
 /// # Errors
 /// When a header is refused, which valid ones are not.
-pub fn finish(gateway: &Gateway, session: &Session, cx: &mut RequestContext, response: &mut ResponseHeader) -> Result<()> {
+pub fn finish(
+    gateway: &Gateway,
+    session: &Session,
+    cx: &mut RequestContext,
+    response: &mut ResponseHeader,
+) -> Result<()> {
     if response.status.is_informational() && response.status != http::StatusCode::SWITCHING_PROTOCOLS {
         return Ok(());
     }
-    let Some(site) = cx.site.clone() else { return Ok(()) };
+    let Some(site) = cx.site.clone() else {
+        return Ok(());
+    };
     let outcome = outcome(session, cx);
     cx.outcome = Some(outcome);
     let names: Vec<HeaderName> = response.headers.keys().cloned().collect();
@@ -80,11 +94,12 @@ pub fn finish(gateway: &Gateway, session: &Session, cx: &mut RequestContext, res
     if site.config.cache.debug_headers {
         write_status(gateway, session, cx, outcome, response)?;
     }
-    response.insert_header(CF_RAY, cx.facts.ray.as_str())?;
+    response.insert_header("CF-Ray", cx.facts.ray.as_str())?;
     let hit = matches!(outcome, Outcome::Hit | Outcome::Stale(_));
     let status = response.status;
     let mut fields = ResponseFields(response);
-    site.chain.response(&cx.filter_context(&site), status, hit, &mut fields);
+    site.chain
+        .response(&cx.filter_context(&site), status, hit, &mut fields);
     Ok(())
 }
 
@@ -93,11 +108,12 @@ pub fn finish(gateway: &Gateway, session: &Session, cx: &mut RequestContext, res
 /// # Errors
 /// When a header is refused, which valid ones are not.
 pub fn own(cx: &RequestContext, response: &mut ResponseHeader) -> Result<()> {
-    response.insert_header(CF_RAY, cx.facts.ray.as_str())?;
+    response.insert_header("CF-Ray", cx.facts.ray.as_str())?;
     if let Some(site) = &cx.site {
         let status = response.status;
         let mut fields = ResponseFields(response);
-        site.chain.response(&cx.filter_context(site), status, false, &mut fields);
+        site.chain
+            .response(&cx.filter_context(site), status, false, &mut fields);
     }
     Ok(())
 }
@@ -134,9 +150,10 @@ fn write_status(
         headers.append(CACHE_STATUS, value.clone());
     }
     status.write_to(&mut headers);
-    for name in [CACHE_STATUS, X_CACHE] {
+    // As text, so that HTTP/1.1 clients see the names as they are usually written.
+    for (name, text) in [(CACHE_STATUS, "Cache-Status"), (X_CACHE, "X-Cache")] {
         if let Some(value) = headers.remove(&name) {
-            response.insert_header(name, value)?;
+            response.insert_header(text, value)?;
         }
     }
     Ok(())
@@ -151,7 +168,9 @@ fn outcome(session: &Session, cx: &RequestContext) -> Outcome {
     match session.cache.phase() {
         CachePhase::Hit if cx.cache.stale_accepted => Outcome::Stale(StaleReason::Accepted),
         CachePhase::Hit => Outcome::Hit,
-        CachePhase::Stale | CachePhase::StaleUpdating if cx.cache.stale_on_error => Outcome::Stale(StaleReason::OnError),
+        CachePhase::Stale | CachePhase::StaleUpdating if cx.cache.stale_on_error => {
+            Outcome::Stale(StaleReason::OnError)
+        }
         CachePhase::Stale | CachePhase::StaleUpdating => Outcome::Stale(StaleReason::WhileRevalidate),
         CachePhase::Revalidated | CachePhase::RevalidatedNoCache(_) => Outcome::Revalidated(cause),
         CachePhase::Expired => Outcome::Expired(cause),
@@ -176,10 +195,4 @@ fn disabled(cx: &RequestContext, reason: NoCacheReason) -> Outcome {
         NoCacheReason::CacheLockGiveUp => Outcome::Dynamic(DynamicReason::Remembered),
         _ => Outcome::Miss(MissReason::Uri),
     }
-}
-
-/// Headers that never leave popgate, whoever set them.
-#[must_use]
-pub fn is_internal(name: &HeaderName) -> bool {
-    *name == super::request::BACKGROUND || *name == header::TRANSFER_ENCODING
 }

@@ -22,7 +22,10 @@ impl Uncacheable {
     #[must_use]
     pub fn new(memory: Duration) -> Self {
         Self {
-            keys: Cache::builder().max_capacity(KEYS_MAX).time_to_live(memory).build(),
+            keys: Cache::builder()
+                .max_capacity(KEYS_MAX)
+                .time_to_live(memory)
+                .build(),
         }
     }
 }
@@ -35,7 +38,9 @@ fn hash(key: &CacheKey) -> u128 {
 fn lasts(reason: NoCacheReason) -> bool {
     match reason {
         NoCacheReason::OriginNotCache | NoCacheReason::ResponseTooLarge => true,
-        NoCacheReason::Custom(rule) => !matches!(rule, "method" | "request-no-store" | "authorization" | "coding"),
+        NoCacheReason::Custom(rule) => {
+            !matches!(rule, "method" | "request-no-store" | "authorization" | "coding")
+        }
         _ => false,
     }
 }
@@ -72,7 +77,10 @@ mod tests {
         let memory = Uncacheable::new(Duration::from_secs(10));
         let key = CacheKey::new("k", "");
         assert!(memory.cacheable_prediction(&key));
-        assert_eq!(memory.mark_uncacheable(&key, NoCacheReason::Custom("private")), Some(true));
+        assert_eq!(
+            memory.mark_uncacheable(&key, NoCacheReason::Custom("private")),
+            Some(true)
+        );
         assert!(!memory.cacheable_prediction(&key));
         assert!(!memory.mark_cacheable(&key));
         assert!(memory.cacheable_prediction(&key));
@@ -82,7 +90,10 @@ mod tests {
     fn errors_and_one_clients_wishes_are_not_remembered() {
         let memory = Uncacheable::new(Duration::from_secs(10));
         let key = CacheKey::new("k", "");
-        for reason in [NoCacheReason::UpstreamError, NoCacheReason::Custom("request-no-store")] {
+        for reason in [
+            NoCacheReason::UpstreamError,
+            NoCacheReason::Custom("request-no-store"),
+        ] {
             assert_eq!(memory.mark_uncacheable(&key, reason), None);
             assert!(memory.cacheable_prediction(&key));
         }

@@ -33,10 +33,18 @@ pub async fn choose(gateway: &Gateway, session: &Session, cx: &mut RequestContex
     }
     cx.upstream.tries += 1;
     if cx.upstream.tries > 1 {
-        gateway.app.metrics.origin_retries.with_label_values(&[origin.pool.name()]).inc();
+        gateway
+            .app
+            .metrics
+            .origin_retries
+            .with_label_values(&[origin.pool.name()])
+            .inc();
     }
     cx.upstream.sent_anything = false;
-    let key = cx.cache.key.map_or_else(|| target_hash(session), |key| key.root.0);
+    let key = cx
+        .cache
+        .key
+        .map_or_else(|| target_hash(session), |key| key.root.0);
     #[expect(clippy::cast_possible_truncation, reason = "any 64 bits of the hash do")]
     let lease = match origin.pool.lease(key as u64, &cx.upstream.tried, None).await {
         Ok(lease) => lease,
@@ -45,7 +53,9 @@ pub async fn choose(gateway: &Gateway, session: &Session, cx: &mut RequestContex
     let settings = origin.pool.settings();
     let wanted = Wanted {
         host: &cx.facts.authority.host,
-        upgrade: session.is_upgrade_req().then_some(cx.live.config.timeouts.upgraded),
+        upgrade: session
+            .is_upgrade_req()
+            .then_some(cx.live.config.timeouts.upgraded),
     };
     let peer = peer(&lease, &settings, origin.roots.as_ref(), wanted)?;
     cx.upstream.server = Some(lease.server_name().to_owned());
@@ -95,14 +105,23 @@ pub fn request_headers(cx: &RequestContext, request: &mut RequestHeader, cached:
         }
     }
     if cached {
-        if cx.cache.request.as_ref().is_some_and(|request| request.strip_cookies) {
+        if cx
+            .cache
+            .request
+            .as_ref()
+            .is_some_and(|request| request.strip_cookies)
+        {
             request.remove_header(&COOKIE);
         }
         // The stored variant must be what the key says: the origin sees the same codings.
         let codings = vary::accept_encoding(&request.headers);
         request.insert_header(ACCEPT_ENCODING, codings)?;
     }
-    if let Some(host) = site.origin.as_ref().and_then(|origin| origin.pool.settings().host.clone()) {
+    if let Some(host) = site
+        .origin
+        .as_ref()
+        .and_then(|origin| origin.pool.settings().host.clone())
+    {
         request.insert_header(HOST, host)?;
     }
     let mut fields = RequestFields(request);
@@ -115,7 +134,9 @@ pub fn request_headers(cx: &RequestContext, request: &mut RequestHeader, cached:
 /// # Errors
 /// 502 when the head is larger than the origin may send.
 pub fn response_headers(cx: &mut RequestContext, response: &mut ResponseHeader) -> Result<()> {
-    let Some(site) = cx.site.clone() else { return Ok(()) };
+    let Some(site) = cx.site.clone() else {
+        return Ok(());
+    };
     if response.status.is_informational() && response.status != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(());
     }
@@ -136,12 +157,21 @@ pub fn response_headers(cx: &mut RequestContext, response: &mut ResponseHeader) 
         report(cx, Outcome::BadResponse);
         return Error::e_explain(ErrorType::HTTPStatus(502), "the origin's header is too large");
     }
-    let outcome = if response.status.is_server_error() { Outcome::Status5xx } else { Outcome::Ok };
+    let outcome = if response.status.is_server_error() {
+        Outcome::Status5xx
+    } else {
+        Outcome::Ok
+    };
     report(cx, outcome);
     if response.status != StatusCode::SWITCHING_PROTOCOLS {
         let mut kept = response.headers.clone();
         hop_by_hop::strip(&mut kept);
-        let ended: Vec<HeaderName> = response.headers.keys().filter(|name| !kept.contains_key(*name)).cloned().collect();
+        let ended: Vec<HeaderName> = response
+            .headers
+            .keys()
+            .filter(|name| !kept.contains_key(*name))
+            .cloned()
+            .collect();
         for name in ended {
             // Framing is Pingora's; everything else ended with the hop.
             if name != TRANSFER_ENCODING {
@@ -171,7 +201,11 @@ pub fn failed_to_connect(cx: &mut RequestContext, method: &Method, mut error: Bo
 }
 
 /// The connection failed while in use.
-pub fn failed_while_proxying(cx: &mut RequestContext, session: &Session, mut error: Box<Error>) -> Box<Error> {
+pub fn failed_while_proxying(
+    cx: &mut RequestContext,
+    session: &Session,
+    mut error: Box<Error>,
+) -> Box<Error> {
     if *error.esource() == ErrorSource::Upstream {
         report(cx, outcome_of(&error));
     }
@@ -199,7 +233,9 @@ fn retry(cx: &RequestContext, method: &Method, body_replayable: bool) -> bool {
 fn outcome_of(error: &Error) -> Outcome {
     match error.etype() {
         ErrorType::ReadTimedout | ErrorType::WriteTimedout => Outcome::Timeout,
-        ErrorType::ConnectTimedout | ErrorType::ConnectError | ErrorType::ConnectRefused => Outcome::ConnectFailed,
+        ErrorType::ConnectTimedout | ErrorType::ConnectError | ErrorType::ConnectRefused => {
+            Outcome::ConnectFailed
+        }
         ErrorType::InvalidHTTPHeader | ErrorType::H2Error | ErrorType::InvalidH2 => Outcome::BadResponse,
         _ => Outcome::Reset,
     }

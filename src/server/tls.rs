@@ -49,7 +49,10 @@ impl Loaded {
             let key = Arc::new(certified_key(&files.certificate, &files.key)?);
             for name in names_of(&files.certificate, &key)? {
                 match name.strip_prefix("*.") {
-                    Some(parent) => names.wildcard.entry(parent.to_owned()).or_insert_with(|| Arc::clone(&key)),
+                    Some(parent) => names
+                        .wildcard
+                        .entry(parent.to_owned())
+                        .or_insert_with(|| Arc::clone(&key)),
                     None => names.exact.entry(name).or_insert_with(|| Arc::clone(&key)),
                 };
             }

@@ -13,6 +13,7 @@ use pingora_cache::storage::{HandleMiss, MissFinishType};
 use pingora_core::Result;
 
 use super::{CacheStorage, Lookup, Storing};
+use crate::cache::policy::vary::variant_slot;
 use crate::cache::{Entry, Times, tags};
 use crate::preset;
 
@@ -62,7 +63,14 @@ impl Fill {
         }
         let body = join(self.parts, self.length);
         let now = self.storage.clock.now();
-        let life = preset::body_check(lookup.preset, lookup.class, self.status, &self.headers, &body, now);
+        let life = preset::body_check(
+            lookup.preset,
+            lookup.class,
+            self.status,
+            &self.headers,
+            &body,
+            now,
+        );
         let times = match life {
             Ok(Some(life)) => capped(storing.times, life),
             Ok(None) => storing.times,
@@ -72,8 +80,8 @@ impl Fill {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         headers.remove(http::header::TRANSFER_ENCODING);
         let entry = Entry {
-            base: lookup.base,
-            slot: lookup.root,
+            base: lookup.root,
+            slot: variant_slot(lookup.root, &storing.vary, &lookup.request),
             host: lookup.host.as_str().into(),
             path: lookup.path.as_str().into(),
             status: self.status,
@@ -83,7 +91,7 @@ impl Fill {
             times,
             seq: lookup.seq,
         };
-        self.storage.tiers.put(entry, lookup.root, &storing.vary, &lookup.request);
+        self.storage.tiers.put(entry, &storing.vary);
         "stored"
     }
 }
