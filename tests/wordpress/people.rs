@@ -2,7 +2,7 @@
 
 use crate::support::Req;
 use crate::visitor::Visitor;
-use crate::world::Site;
+use crate::world::{HOST, Site};
 
 const ADMIN_BAR: &str = "id=\"wpadminbar\"";
 
@@ -78,12 +78,11 @@ async fn a_protected_post_shows_its_form_to_all_and_its_body_only_to_who_knows_t
     let mut reader = Visitor::new(&site.gateway);
     let form = anonymous.get("/secret-post/").await.expect(200, "MISS");
     assert!(form.text().contains("post-password-form"));
-    let answer = reader
-        .post(
-            "/wp-login.php?action=postpass",
-            &[("post_password", "opensesame")],
-        )
-        .await;
+    let request = Req::new("POST", "/wp-login.php?action=postpass")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("referer", &format!("http://{HOST}/secret-post/"))
+        .body("post_password=opensesame");
+    let answer = reader.fetch(request).await;
     assert_eq!(answer.status, 302, "{answer:?}");
     for _ in 0..2 {
         let secret = reader.get("/secret-post/").await.expect(200, "BYPASS");
