@@ -157,7 +157,8 @@ impl Outcome {
             Self::Miss(MissReason::Vary) => Some("vary-miss"),
             Self::Bypass(BypassReason::Method) => Some("method"),
             Self::Bypass(_) => Some("bypass"),
-            Self::Dynamic(_) => Some("miss"),
+            Self::Dynamic(DynamicReason::Remembered) => Some("miss"),
+            Self::Dynamic(_) => Some("uri-miss"),
         }
     }
 }
@@ -363,7 +364,7 @@ mod tests {
             ),
             (
                 Outcome::Dynamic(DynamicReason::Refused(RefuseReason::SetCookie)),
-                "popgate; fwd=miss; detail=set-cookie",
+                "popgate; fwd=uri-miss; detail=set-cookie",
             ),
             (Outcome::Unsatisfied, "popgate; detail=only-if-cached"),
         ] {

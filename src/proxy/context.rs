@@ -42,6 +42,8 @@ pub struct RequestContext {
     pub body_seen: u64,
     /// A write to be done after the answer.
     pub deferred: Option<Deferred>,
+    /// The answer has no body, whatever the engine fetched: HEAD, 204, 304.
+    pub bodyless: bool,
     /// What the answer was made of; decided once, in the response hook.
     pub outcome: Option<Outcome>,
 }
@@ -160,6 +162,7 @@ impl RequestContext {
             upstream: UpstreamContext::default(),
             body_seen: 0,
             deferred: None,
+            bodyless: false,
             outcome: None,
         }
     }
