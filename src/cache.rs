@@ -1,5 +1,6 @@
 //! The HTTP cache: keys, policy, tiers and purges.
 
+pub mod codec;
 pub mod entry;
 pub mod key;
 pub mod memory;

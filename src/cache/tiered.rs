@@ -1,1 +1,345 @@
-//! See the map in `lib.rs`.
+//! Both tiers as one cache: memory, then Redis, judged by the purge log.
+//!
+//! Nothing here decides what may be stored or for how long; that came from the policy with the
+//! entry. An entry is the same bytes in both tiers.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, HeaderName};
+use prometheus::IntCounter;
+
+use super::codec;
+use super::entry::{Entry, PurgeSeq, Times};
+use super::key::KeyHash;
+use super::memory::{self, Memory, Slot, VariantFn, VaryNames};
+use super::purge::{self, PurgeLog, PurgeReport, PurgeRequest, Purged, Reached, Verdict};
+use super::redis::{Answer, Flights, RedisTier, Write};
+use crate::clock::Clock;
+use crate::config::model;
+use crate::redis_link::RedisLink;
+use crate::telemetry::metrics::Metrics;
+
+/// How much longer than its responses a Vary marker lives, so that it is rarely written again.
+const MARKER_SLACK: Duration = Duration::from_secs(3600);
+/// Pace of housekeeping while nothing else touches the cache.
+const TIDY_EVERY: Duration = Duration::from_secs(10);
+
+/// Where an entry was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tier {
+    /// In memory.
+    Memory,
+    /// In Redis; it is in memory now, too.
+    Redis,
+}
+
+/// A stored response for a request.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The response.
+    pub entry: Arc<Entry>,
+    /// Where it was.
+    pub tier: Tier,
+    /// What the purge log says; never [`Verdict::Gone`].
+    pub verdict: Verdict,
+}
+
+/// What the tiers hold now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stats {
+    /// Bytes in memory, all counted.
+    pub memory_bytes: u64,
+    /// Slots in memory.
+    pub memory_entries: u64,
+    /// Writes waiting for Redis.
+    pub writes_queued: usize,
+    /// Purge records held.
+    pub purge_records: usize,
+    /// Whether all purges in Redis have been seen.
+    pub purges_synced: bool,
+}
+
+/// The cache.
+#[derive(Debug)]
+pub struct Tiered {
+    memory: Arc<Memory>,
+    redis: Option<Redis>,
+    log: Arc<PurgeLog>,
+    flights: Flights,
+    clock: Clock,
+    hit: IntCounter,
+    miss: IntCounter,
+}
+
+#[derive(Debug, Clone)]
+struct Redis {
+    tier: Arc<RedisTier>,
+    link: Arc<RedisLink>,
+    purges: String,
+}
+
+impl Tiered {
+    /// An empty cache. Redis is used when both the configuration and a link are given; its writes
+    /// and purges go on while [`Tiered::run`] is polled.
+    #[must_use]
+    pub fn new(
+        config: &model::Cache,
+        link: Option<Arc<RedisLink>>,
+        log: Arc<PurgeLog>,
+        metrics: &Metrics,
+        clock: Clock,
+        variant: VariantFn,
+    ) -> Arc<Self> {
+        let redis = config.redis.as_ref().zip(link).map(|(config, link)| Redis {
+            tier: Arc::new(RedisTier::new(
+                config,
+                Arc::clone(&link),
+                Arc::clone(&log),
+                clock.clone(),
+                metrics,
+            )),
+            link,
+            purges: format!("{}purges", config.prefix),
+        });
+        let lookups = |result| metrics.cache_lookups.with_label_values(&["memory", result]);
+        Arc::new(Self {
+            memory: Arc::new(Memory::new(config.memory, variant, clock.clone(), metrics)),
+            redis,
+            log,
+            flights: Flights::default(),
+            clock,
+            hit: lookups("hit"),
+            miss: lookups("miss"),
+        })
+    }
+
+    /// The response in memory, if no purge hit it: one that is softly purged takes the longer way
+    /// through [`Tiered::get`]. Not counted as a lookup; [`Tiered::count_hit`] when it is served.
+    #[must_use]
+    pub fn get_memory(&self, base: KeyHash, request: &HeaderMap) -> Option<Arc<Entry>> {
+        let entry = self.memory.find(base, request).entry?;
+        (self.log.verdict(&entry) == Verdict::Valid).then_some(entry)
+    }
+
+    /// Counts a hit that came out of [`Tiered::get_memory`].
+    pub fn count_hit(&self) {
+        self.hit.inc();
+    }
+
+    /// The response in memory or Redis. Waits for Redis at most its timeout, twice where a response
+    /// varies; whatever goes wrong there is a miss.
+    pub async fn get(&self, base: KeyHash, request: &HeaderMap) -> Option<Found> {
+        let place = self.memory.find(base, request);
+        if let Some(found) = place.entry.and_then(|entry| self.judge(entry, Tier::Memory)) {
+            self.hit.inc();
+            return Some(found);
+        }
+        self.miss.inc();
+        let entry = match self.read(place.slot).await? {
+            Slot::Object(entry) => entry,
+            Slot::Vary(vary) if place.slot == base => {
+                match self.read(self.memory.variant(base, &vary, request)).await? {
+                    Slot::Object(entry) => entry,
+                    Slot::Vary(_) => return None,
+                }
+            }
+            Slot::Vary(_) => return None,
+        };
+        self.judge(entry, Tier::Redis)
+    }
+
+    fn judge(&self, entry: Arc<Entry>, tier: Tier) -> Option<Found> {
+        match self.log.verdict(&entry) {
+            Verdict::Gone => {
+                self.memory.remove_entry(&entry);
+                None
+            }
+            verdict => Some(Found { entry, tier, verdict }),
+        }
+    }
+
+    /// Reads a slot from Redis into memory.
+    async fn read(&self, slot: KeyHash) -> Option<Slot> {
+        let tier = Arc::clone(&self.redis.as_ref()?.tier);
+        let memory = Arc::clone(&self.memory);
+        let answer = self
+            .flights
+            .join(slot, || async move {
+                let answer = tier.get(slot).await;
+                if let Answer::Found(found) = &answer {
+                    memory.promote(slot, found.clone());
+                }
+                answer
+            })
+            .await;
+        match answer {
+            Answer::Found(found) => Some(found),
+            Answer::Miss | Answer::Error | Answer::Skipped => None,
+        }
+    }
+
+    /// Stores a response: in memory at once, in Redis soon. `vary` are the names its slot was made
+    /// with, empty when the slot is the base. A response that is dead already or was purged hard
+    /// since its fetch began only removes what it would have replaced.
+    pub fn put(&self, entry: Entry, vary: &[HeaderName]) {
+        let entry = Arc::new(memory::compact(entry));
+        let dead_at = memory::dead_at(&entry);
+        if dead_at <= self.clock.now() || self.log.verdict(&entry) == Verdict::Gone {
+            self.remove(entry.slot);
+            return;
+        }
+        if entry.slot != entry.base {
+            self.mark(entry.base, vary.into(), dead_at);
+        }
+        self.store(entry);
+    }
+
+    /// Replaces an entry's headers, times and place in the purge log, which a 304 confirmed, and keeps
+    /// its body. `seq` is the log's head when the validation began.
+    pub fn refresh(&self, old: &Entry, headers: HeaderMap, times: Times, seq: PurgeSeq) -> Arc<Entry> {
+        let entry = memory::own_headers(Entry {
+            headers,
+            times: codec::normalise(times),
+            seq,
+            ..old.clone()
+        });
+        let entry = Arc::new(entry);
+        if entry.slot != entry.base
+            && let Some(vary) = self.memory.vary(entry.base)
+        {
+            self.mark(entry.base, vary.names.clone(), memory::dead_at(&entry));
+        }
+        self.store(Arc::clone(&entry));
+        entry
+    }
+
+    /// As [`Tiered::refresh`], for the entry that lies in a slot of memory now; false when there is
+    /// none.
+    pub fn refresh_slot(&self, slot: KeyHash, headers: HeaderMap, times: Times, seq: PurgeSeq) -> bool {
+        match self.memory.object(slot) {
+            Some(old) => {
+                self.refresh(&old, headers, times, seq);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn store(&self, entry: Arc<Entry>) {
+        let slot = entry.slot;
+        self.memory.insert(slot, Slot::Object(Arc::clone(&entry)));
+        self.write(slot, Write::Object(entry));
+    }
+
+    /// Sees to it that the base slot leads to responses that live until `dead_at`.
+    fn mark(&self, base: KeyHash, names: Box<[HeaderName]>, dead_at: SystemTime) {
+        let marker = match self.memory.vary(base) {
+            Some(old) if old.names == names && old.dead_at >= dead_at => old,
+            _ => {
+                let dead_at = dead_at.checked_add(MARKER_SLACK).unwrap_or(dead_at);
+                let marker = Arc::new(VaryNames { names, dead_at });
+                self.memory.insert(base, Slot::Vary(Arc::clone(&marker)));
+                marker
+            }
+        };
+        // Always: Redis may have lost the one it had.
+        self.write(base, Write::Vary(marker));
+    }
+
+    /// Drops what lies in a slot, in both tiers.
+    pub fn remove(&self, slot: KeyHash) {
+        self.memory.remove(slot);
+        self.write(slot, Write::Delete);
+    }
+
+    fn write(&self, slot: KeyHash, write: Write) {
+        if let Some(redis) = &self.redis {
+            redis.tier.write(slot, write);
+        }
+    }
+
+    /// Purges: here at once, and in Redis, where the other popgates hear of it. When Redis does not
+    /// answer in time it is announced once it does.
+    pub async fn purge(&self, request: &PurgeRequest) -> PurgeReport {
+        let ticket = self.log.purge(request);
+        if request.everything && request.hard {
+            clear(&self.memory);
+        }
+        let redis = match (&self.redis, ticket) {
+            (None, _) => Reached::NotConfigured,
+            (Some(_), None) => Reached::Reached,
+            (Some(redis), Some(ticket)) => self.log.announce(&redis.link, &redis.purges, ticket).await,
+        };
+        PurgeReport {
+            kind: request.kind(),
+            local: true,
+            redis,
+        }
+    }
+
+    /// The head of the purge log: take it before a fetch begins.
+    #[must_use]
+    pub fn head(&self) -> PurgeSeq {
+        self.log.head()
+    }
+
+    /// What the tiers hold now.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let (memory_bytes, memory_entries) = self.memory.size();
+        Stats {
+            memory_bytes,
+            memory_entries,
+            writes_queued: self.redis.as_ref().map_or(0, |redis| redis.tier.queued()),
+            purge_records: self.log.records(),
+            purges_synced: self.log.synced(),
+        }
+    }
+
+    /// Background work: writes to Redis, purges from Redis, housekeeping. Runs until it is dropped;
+    /// drop it after [`Tiered::drain`].
+    pub async fn run(&self) {
+        let tidy = async {
+            loop {
+                tokio::time::sleep(TIDY_EVERY).await;
+                self.log.tidy();
+                self.memory.run_pending();
+            }
+        };
+        match self.redis.clone() {
+            None => tidy.await,
+            Some(redis) => {
+                let memory = Arc::clone(&self.memory);
+                let purged: Purged = Arc::new(move |record| {
+                    if record.deletes_everything() {
+                        clear(&memory);
+                    }
+                });
+                let log = Arc::clone(&self.log);
+                tokio::join!(
+                    tidy,
+                    redis.tier.run(),
+                    purge::follow(log, redis.link, redis.purges, purged)
+                );
+            }
+        }
+    }
+
+    /// Waits until all writes are in Redis; false when `deadline` passed before.
+    pub async fn drain(&self, deadline: Duration) -> bool {
+        match &self.redis {
+            Some(redis) => redis.tier.drain(deadline).await,
+            None => true,
+        }
+    }
+}
+
+/// Gives all memory back, on a thread that may take its time.
+fn clear(memory: &Arc<Memory>) {
+    let memory = Arc::clone(memory);
+    tokio::task::spawn_blocking(move || memory.clear());
+}

@@ -1,0 +1,206 @@
+//! Reading the other popgates' purges from Redis, without missing one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::Value;
+use tokio::sync::watch;
+
+use super::record::Record;
+use super::stream_id::StreamId;
+use super::{PurgeLog, stream};
+use crate::cache::entry::PurgeSeq;
+use crate::redis_link::{Dedicated, LinkError, LinkState, RedisLink};
+
+/// Called with every record of another popgate: hard purges of everything give memory back.
+pub type Purged = Arc<dyn Fn(&Record) + Send + Sync>;
+
+/// How long one `XREAD` waits at the server.
+const BLOCK: Duration = Duration::from_secs(2);
+/// How long an answer may take beyond that, and any other answer at all.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Pause before another try, and the longest a purge waits for another try at being announced.
+const RETRY: Duration = Duration::from_millis(500);
+/// Tries at putting a first record into an empty stream.
+const FIRST_RECORD_TRIES: usize = 3;
+
+/// Follows the stream `key` until it is dropped.
+pub async fn follow(log: Arc<PurgeLog>, link: Arc<RedisLink>, key: String, purged: Purged) {
+    let follower = Follower {
+        log,
+        link,
+        key,
+        purged,
+    };
+    let mut state = follower.link.watch_state();
+    loop {
+        let up = state.wait_for(|state| matches!(state, LinkState::Up(_))).await;
+        let generation = match up.map(|state| *state) {
+            Ok(LinkState::Up(generation)) => generation,
+            Ok(LinkState::Down) => continue,
+            Err(_) => return,
+        };
+        state.mark_unchanged();
+        let ended = tokio::select! {
+            ended = follower.session(generation) => ended,
+            () = left(&mut state, generation) => Ok(()),
+        };
+        follower.log.set_synced(None);
+        if let Err(error) = ended {
+            follower.say(&error);
+            let _ = tokio::time::timeout(RETRY, state.changed()).await;
+        }
+    }
+}
+
+/// Waits until the link's connection is another one.
+async fn left(state: &mut watch::Receiver<LinkState>, generation: u64) {
+    // An error means that the link is gone, which is another state, too.
+    let _ = state.wait_for(|state| *state != LinkState::Up(generation)).await;
+}
+
+struct Follower {
+    log: Arc<PurgeLog>,
+    link: Arc<RedisLink>,
+    key: String,
+    purged: Purged,
+}
+
+impl Follower {
+    /// One connection: catches up, then reads as records come. Ends with the connection.
+    async fn session(&self, generation: u64) -> Result<(), LinkError> {
+        let mut redis = self.link.dedicated().await?;
+        loop {
+            let mut last = self.catch_up(&mut redis).await?;
+            self.announce().await;
+            self.log.set_synced(Some(generation));
+            self.log
+                .lagging
+                .store(false, std::sync::atomic::Ordering::Relaxed);
+            while let Some(next) = self.read(&mut redis, last).await? {
+                last = next;
+            }
+            self.log.set_synced(None);
+        }
+    }
+
+    /// Waits for records behind `last`. `None` when the stream is not the one it was.
+    async fn read(&self, redis: &mut Dedicated, last: StreamId) -> Result<Option<StreamId>, LinkError> {
+        // Shorter while purges wait, so that they are soon tried again.
+        let block = if self.log.waiting().is_some() {
+            RETRY
+        } else {
+            BLOCK
+        };
+        let millis = u64::try_from(block.as_millis()).unwrap_or(u64::MAX);
+        let answer: Value = redis
+            .query(&stream::wait(&self.key, last, millis), block + PATIENCE)
+            .await?;
+        let records = stream::read_records(&answer).ok_or_else(|| strange("XREAD"))?;
+        let next = self.apply(&records).unwrap_or(last);
+        self.announce().await;
+        if records.is_empty() && !self.holds(redis, last).await? {
+            return Ok(None);
+        }
+        Ok(Some(next))
+    }
+
+    /// Reads everything behind the last record that was seen. When that one is no longer there,
+    /// whatever was between is unknown, and the whole stream is read.
+    async fn catch_up(&self, redis: &mut Dedicated) -> Result<StreamId, LinkError> {
+        let seen = self.log.state.read().last;
+        let mut last = match seen {
+            Some(last) if self.holds(redis, last).await? => last,
+            _ => self.start_over(redis, seen).await?,
+        };
+        loop {
+            let records = self.page(redis, Some(last), stream::PAGE).await?;
+            let full = records.len() == stream::PAGE;
+            last = self.apply(&records).unwrap_or(last);
+            if !full {
+                return Ok(last);
+            }
+        }
+    }
+
+    /// Marks what lies before the stream's first record as purged and gives that record's ID. A
+    /// stream without records gets one, so that its loss can be noticed; a stream whose IDs went
+    /// back gets one behind all that was seen.
+    async fn start_over(&self, redis: &mut Dedicated, seen: Option<StreamId>) -> Result<StreamId, LinkError> {
+        for _ in 0..FIRST_RECORD_TRIES {
+            if let Some((first, _)) = self.page(redis, None, 1).await?.first() {
+                if seen.is_some() {
+                    tracing::warn!(%first, "purges were missed: everything older counts as purged");
+                }
+                self.log.forget_before(*first);
+                if self.is_behind(redis, seen).await? {
+                    self.add_first(redis, seen).await?;
+                }
+                return Ok(*first);
+            }
+            self.add_first(redis, seen).await?;
+        }
+        Err(strange("XADD"))
+    }
+
+    /// Whether the stream's last record lies before what was seen.
+    async fn is_behind(&self, redis: &mut Dedicated, seen: Option<StreamId>) -> Result<bool, LinkError> {
+        match seen {
+            None => Ok(false),
+            Some(seen) => Ok(self.page(redis, Some(seen), 1).await?.is_empty()),
+        }
+    }
+
+    async fn add_first(&self, redis: &mut Dedicated, seen: Option<StreamId>) -> Result<(), LinkError> {
+        let behind = seen.map(|_| StreamId::at_least(PurgeSeq(self.log.head().0.saturating_add(1))));
+        let command = stream::append(&self.key, behind, &Record::unknown());
+        match redis.query::<Value>(&command, PATIENCE).await {
+            // Another popgate was faster: its record serves as well.
+            Err(LinkError::Failed(error)) if error.contains("equal or smaller") => Ok(()),
+            answer => answer.map(drop),
+        }
+    }
+
+    async fn holds(&self, redis: &mut Dedicated, id: StreamId) -> Result<bool, LinkError> {
+        let records = self.page(redis, Some(id), 1).await?;
+        Ok(records.first().is_some_and(|(first, _)| *first == id))
+    }
+
+    async fn page(
+        &self,
+        redis: &mut Dedicated,
+        from: Option<StreamId>,
+        count: usize,
+    ) -> Result<Vec<(StreamId, Record)>, LinkError> {
+        let answer: Value = redis
+            .query(&stream::page(&self.key, from, count), PATIENCE)
+            .await?;
+        stream::records(&answer).ok_or_else(|| strange("XRANGE"))
+    }
+
+    fn apply(&self, records: &[(StreamId, Record)]) -> Option<StreamId> {
+        for (id, record) in records {
+            if self.log.apply_record(*id, record) {
+                (self.purged)(record);
+            }
+        }
+        records.last().map(|(id, _)| *id)
+    }
+
+    async fn announce(&self) {
+        if let Some(ticket) = self.log.waiting() {
+            self.log.announce(&self.link, &self.key, ticket).await;
+        }
+    }
+
+    /// Once per bad time: the next word is that it is in step again.
+    fn say(&self, error: &LinkError) {
+        if !self.log.lagging.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            tracing::warn!(%error, key = self.key, "cannot read purges from redis");
+        }
+    }
+}
+
+fn strange(command: &str) -> LinkError {
+    LinkError::Failed(format!("unexpected answer to {command}"))
+}

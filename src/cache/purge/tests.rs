@@ -1,0 +1,225 @@
+use std::time::UNIX_EPOCH;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+
+use super::*;
+use crate::cache::entry::Times;
+use crate::cache::key::KeyHash;
+
+mod shared;
+
+fn clock() -> Clock {
+    Clock::manual(UNIX_EPOCH + Duration::from_secs(1_700_000_000))
+}
+
+fn log_with(records: usize, shared: bool, clock: &Clock) -> Arc<PurgeLog> {
+    let limits = PurgeLimits {
+        records,
+        life: Duration::from_secs(86_400),
+        shared,
+    };
+    PurgeLog::new(limits, clock.clone(), Metrics::new().unwrap())
+}
+
+fn entry(base: u128, seq: PurgeSeq) -> Entry {
+    Entry {
+        base: KeyHash(base),
+        slot: KeyHash(base),
+        host: "a".into(),
+        path: "/".into(),
+        status: StatusCode::OK,
+        headers: HeaderMap::new(),
+        body: Bytes::new(),
+        times: Times {
+            stored_at: UNIX_EPOCH,
+            initial_age: Duration::ZERO,
+            fresh_until: UNIX_EPOCH,
+            stale_while_revalidate: Duration::ZERO,
+            stale_if_error: Duration::ZERO,
+        },
+        seq,
+        tags: Box::default(),
+    }
+}
+
+fn url(base: u128) -> PurgeRequest {
+    PurgeRequest {
+        urls: vec![PurgeUrl {
+            base: KeyHash(base),
+            host: "a".into(),
+        }],
+        ..Default::default()
+    }
+}
+
+fn id(text: &str) -> StreamId {
+    StreamId::parse(text.as_bytes()).unwrap()
+}
+
+#[test]
+fn a_log_of_its_own_starts_at_the_present_and_is_in_step() {
+    let clock = clock();
+    let log = log_with(10, false, &clock);
+    assert_eq!(log.head(), PurgeSeq(1_700_000_000_000 << 22));
+    assert!(log.synced());
+    assert_eq!(log.verdict(&entry(1, log.head())), Verdict::Valid);
+}
+
+#[test]
+fn a_purge_hits_fills_that_began_before_it_and_none_after() {
+    let clock = clock();
+    let log = log_with(10, false, &clock);
+    let before = entry(1, log.head());
+    clock.advance(Duration::from_secs(5));
+    assert_eq!(log.purge(&url(1)), None, "nobody to announce it to");
+    assert_eq!(log.verdict(&before), Verdict::Stale { at: clock.now() });
+    assert_eq!(log.verdict(&entry(1, log.head())), Verdict::Valid);
+    assert_eq!(log.verdict(&entry(2, before.seq)), Verdict::Valid);
+    log.purge(&url(1).hard());
+    assert_eq!(log.verdict(&before), Verdict::Gone);
+}
+
+#[test]
+fn a_request_that_names_nothing_changes_nothing() {
+    let log = log_with(10, false, &clock());
+    let head = log.head();
+    log.purge(&PurgeRequest::default());
+    assert_eq!((log.head(), log.records()), (head, 0));
+}
+
+#[test]
+fn records_stay_within_their_limit_and_are_counted() {
+    let clock = clock();
+    let log = log_with(100, false, &clock);
+    let old = entry(1, log.head());
+    for base in 1..=1000 {
+        log.purge(&url(base));
+        assert!(log.records() <= 100);
+    }
+    assert_eq!(log.metrics.purges.with_label_values(&["url"]).get(), 1000);
+    assert_eq!(
+        log.metrics.purge_records.get(),
+        i64::try_from(log.records()).unwrap()
+    );
+    assert!(matches!(log.verdict(&old), Verdict::Stale { .. }));
+}
+
+#[test]
+fn tidying_folds_what_is_older_than_any_entry() {
+    let clock = clock();
+    let log = log_with(100, false, &clock);
+    for base in 1..=50 {
+        log.purge(&url(base));
+    }
+    let young = entry(99, log.head());
+    clock.advance(Duration::from_secs(86_401));
+    log.purge(&url(7));
+    log.tidy();
+    assert_eq!(log.records(), 2);
+    assert_eq!(log.verdict(&young), Verdict::Valid);
+}
+
+#[test]
+fn a_shared_log_starts_before_everything_and_out_of_step() {
+    let log = log_with(10, true, &clock());
+    assert_eq!(log.head(), PurgeSeq(0));
+    assert!(!log.synced());
+    assert_eq!(log.metrics.purge_synced.get(), 0);
+}
+
+#[test]
+fn an_own_purge_counts_on_from_the_head_whatever_the_clock_says() {
+    let log = log_with(10, true, &clock());
+    log.apply_record(id("100-0"), &Record::unknown());
+    let before = entry(1, log.head());
+    assert!(log.purge(&url(1)).is_some());
+    assert_eq!(log.head(), PurgeSeq((100 << 22) + 1));
+    assert!(matches!(log.verdict(&before), Verdict::Stale { .. }));
+    log.apply_record(
+        id("101-0"),
+        &Record {
+            by: 0,
+            hard: false,
+            scopes: url(1).scopes(),
+        },
+    );
+    assert_eq!(log.head(), id("101-0").seq());
+}
+
+#[test]
+fn a_record_is_applied_once() {
+    let log = log_with(10, true, &clock());
+    let record = Record {
+        by: 0,
+        hard: false,
+        scopes: url(1).scopes(),
+    };
+    assert!(log.apply_record(id("100-0"), &record));
+    let after = entry(1, log.head());
+    assert!(!log.apply_record(id("100-0"), &record));
+    assert!(!log.apply_record(id("99-5"), &Record::unknown()));
+    assert_eq!(log.verdict(&after), Verdict::Valid);
+}
+
+#[test]
+fn an_own_record_that_comes_back_hits_no_fill_since() {
+    let log = log_with(10, true, &clock());
+    let record = Record {
+        by: log.id,
+        hard: false,
+        scopes: url(1).scopes(),
+    };
+    log.purge(&url(1));
+    log.confirm(id("100-0"), &record);
+    let since = entry(1, log.head());
+    assert_eq!(since.seq, id("100-0").seq());
+    assert!(!log.apply_record(id("100-0"), &record));
+    assert_eq!(log.verdict(&since), Verdict::Valid);
+    let other = Record {
+        by: log.id + 1,
+        ..record
+    };
+    assert!(
+        log.apply_record(id("100-1"), &other),
+        "another popgate's is applied"
+    );
+    assert!(matches!(log.verdict(&since), Verdict::Stale { .. }));
+}
+
+#[test]
+fn a_record_placed_behind_the_head_hits_what_was_filled_before_it_came() {
+    let log = log_with(10, true, &clock());
+    log.apply_record(id("100-0"), &Record::unknown());
+    log.purge(&url(5));
+    log.purge(&url(6));
+    let filled = entry(1, log.head());
+    log.apply_record(
+        id("100-1"),
+        &Record {
+            by: 0,
+            hard: false,
+            scopes: url(1).scopes(),
+        },
+    );
+    assert!(matches!(log.verdict(&filled), Verdict::Stale { .. }));
+}
+
+#[test]
+fn what_lies_before_the_first_known_record_is_stale() {
+    let log = log_with(10, true, &clock());
+    let old = entry(1, id("50-0").seq());
+    let young = entry(1, id("100-0").seq());
+    log.forget_before(id("100-0"));
+    assert!(matches!(log.verdict(&old), Verdict::Stale { .. }));
+    assert_eq!(log.verdict(&young), Verdict::Valid);
+}
+
+#[test]
+fn a_server_clock_ahead_of_ours_gives_no_time_in_the_future() {
+    let clock = clock();
+    let log = log_with(10, true, &clock);
+    let old = entry(1, log.head());
+    log.apply_record(id("1800000000000-0"), &Record::unknown());
+    assert_eq!(log.verdict(&old), Verdict::Stale { at: clock.now() });
+}
