@@ -230,6 +230,13 @@ proptest! {
         prop_assert!(decode(KeyHash(0), &Bytes::from(bytes)).is_err());
     }
 
+    #[test]
+    fn random_bytes_in_a_good_frame_never_panic(mut bytes in vec(any::<u8>(), 0..400)) {
+        seal(KeyHash(1), &mut bytes);
+        let error = decode(KeyHash(1), &Bytes::from(bytes)).unwrap_err();
+        prop_assert!(matches!(error, CodecError::Length | CodecError::Field(_)), "{}", error);
+    }
+
     /// Beyond the checksum every field is verified on its own.
     #[test]
     fn damage_with_a_fitting_checksum_never_panics(
