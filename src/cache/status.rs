@@ -172,7 +172,8 @@ pub struct CacheStatus {
     pub ttl: Option<i64>,
     /// The origin's answer was stored.
     pub stored: bool,
-    /// This request waited for another's fetch.
+    /// This request waited for another's fetch. With [`Outcome::Hit`] it is told as a forward that was
+    /// collapsed (RFC 9211 2.6): nothing was stored when it came.
     pub collapsed: bool,
     /// Status that the origin answered with, if it differs from the one that is sent.
     pub fwd_status: Option<u16>,
@@ -196,7 +197,8 @@ impl CacheStatus {
     pub fn member(&self) -> String {
         let mut text = String::with_capacity(48);
         text.push_str(NAME);
-        match self.outcome.forwarded() {
+        let waited_for = (self.collapsed && self.outcome == Outcome::Hit).then_some("uri-miss");
+        match self.outcome.forwarded().or(waited_for) {
             Some(why) => {
                 text.push_str("; fwd=");
                 text.push_str(why);
@@ -408,6 +410,15 @@ mod tests {
             ..CacheStatus::new(Outcome::Miss(MissReason::Uri))
         };
         assert_eq!(waited.member(), "popgate; fwd=uri-miss; collapsed");
+        let filled_by_another = CacheStatus {
+            outcome: Outcome::Hit,
+            ttl: Some(60),
+            ..waited
+        };
+        assert_eq!(
+            filled_by_another.member(),
+            "popgate; fwd=uri-miss; collapsed; ttl=60"
+        );
     }
 
     #[test]
