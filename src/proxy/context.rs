@@ -113,9 +113,9 @@ pub struct CacheContext {
 /// A request's cache key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
-    /// Scheme, host, path, query: what a URL purge names.
+    /// Host, path, query: what a URL purge names.
     pub base: KeyHash,
-    /// `base` and what filters added: the root of the object's variants.
+    /// `base`, scheme and what filters added: the root of the object's variants.
     pub root: KeyHash,
     /// Purge log position before the lookup.
     pub seq: PurgeSeq,

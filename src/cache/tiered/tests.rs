@@ -59,6 +59,7 @@ fn alone() -> Alone {
 fn entry(tiered: &Tiered, base: u128, slot: KeyHash, body: &'static str, now: SystemTime) -> Entry {
     Entry {
         base: KeyHash(base),
+        root: KeyHash(base),
         slot,
         host: "blog.example".into(),
         path: "/".into(),
