@@ -6,6 +6,7 @@
 //! transaction. All file access happens on Tokio's blocking threads.
 
 mod database;
+mod file;
 mod frame;
 
 use std::path::{Path, PathBuf};

@@ -10,6 +10,8 @@ use super::testing::{TestRedis, down, link, server, up};
 use super::*;
 use crate::config::model::{RedisLogin, RedisServer};
 
+mod topology;
+
 const TIMEOUT: Duration = Duration::from_millis(250);
 
 async fn set_and_get(link: &RedisLink, value: &str) -> String {
@@ -39,6 +41,13 @@ async fn a_redis_that_is_down_at_start_is_used_once_it_is_up() {
     assert_eq!(up(&link).await, 1);
     assert_eq!(set_and_get(&link, "v").await, "v");
     assert!(sample(&metrics, "popgate_redis_breaker_open{use=\"test\"}") < 1.0);
+}
+
+#[tokio::test]
+async fn the_first_command_waits_for_the_first_connection() {
+    let redis = TestRedis::start(&[]);
+    let (link, _metrics) = link(&redis.target(), Duration::from_secs(5));
+    assert_eq!(set_and_get(&link, "v").await, "v");
 }
 
 #[tokio::test]

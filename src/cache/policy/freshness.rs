@@ -1,6 +1,6 @@
 //! How long an answer stays fresh, and how long it is of use after that (RFC 9111 4.2, RFC 5861).
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::header::{DATE, EXPIRES, LAST_MODIFIED};
 use http::{HeaderMap, StatusCode};
@@ -211,7 +211,8 @@ pub fn times(
     let fresh_until = received_at
         .checked_add(lifetime.duration)
         .and_then(|end| end.checked_sub(initial_age))
-        .unwrap_or(received_at);
+        .unwrap_or(received_at)
+        .max(UNIX_EPOCH);
     let stale_max = life_max.map_or(Duration::MAX, |max| max.saturating_sub(lifetime.duration));
     Times {
         stored_at: received_at,

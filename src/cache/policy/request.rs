@@ -109,7 +109,7 @@ fn bypass(
     if method != Method::GET && method != Method::HEAD {
         return Some(BypassReason::Method);
     }
-    if headers.contains_key(UPGRADE) {
+    if asks_for_upgrade(headers) {
         return Some(BypassReason::Upgrade);
     }
     if headers
@@ -125,6 +125,15 @@ fn bypass(
         return Some(BypassReason::Precondition);
     }
     preset_bypass.map(BypassReason::Preset)
+}
+
+/// `Upgrade: h2c` alone is an offer that may be ignored: it must not cost its sender the cache.
+fn asks_for_upgrade(headers: &HeaderMap) -> bool {
+    let mut found = false;
+    list::each(headers, &UPGRADE, |member| {
+        found |= !member.eq_ignore_ascii_case(b"h2c")
+    });
+    found
 }
 
 fn is_grpc(content_type: &[u8]) -> bool {

@@ -32,6 +32,19 @@ pub enum Reuse {
     Revalidate(RevalidateReason),
 }
 
+impl Reuse {
+    /// Whether the client gets the stored answer at once. Under `only-if-cached` everything else is 504
+    /// (RFC 9111 5.2.1.7).
+    #[must_use]
+    pub fn is_immediate(self) -> bool {
+        match self {
+            Self::Fresh | Self::StaleAccepted => true,
+            Self::Stale { while_revalidate, .. } => while_revalidate,
+            Self::Revalidate(_) => false,
+        }
+    }
+}
+
 /// Which wish of the client asks for validation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RevalidateReason {
@@ -69,7 +82,7 @@ pub fn reuse(times: &Times, stored: &HeaderMap, asked: &Directives, now: SystemT
             return Reuse::Revalidate(RevalidateReason::MinFresh);
         }
     }
-    let too_old = asked.max_age.is_some_and(|max_age| times.age(now) > max_age);
+    let too_old = is_too_old(times, asked, now);
     match staleness {
         None if too_old => Reuse::Revalidate(RevalidateReason::MaxAge),
         None => Reuse::Fresh,
@@ -82,6 +95,13 @@ pub fn reuse(times: &Times, stored: &HeaderMap, asked: &Directives, now: SystemT
             if_error: staleness < times.stale_if_error,
         },
     }
+}
+
+/// Whether it is older than the client's `max-age`. Parts of a second count: with `max-age=0` nothing
+/// stored will do.
+fn is_too_old(times: &Times, asked: &Directives, now: SystemTime) -> bool {
+    let age = times.initial_age + now.duration_since(times.stored_at).unwrap_or_default();
+    asked.max_age.is_some_and(|max_age| age > max_age)
 }
 
 /// Whether the client's `max-stale` covers this staleness.
@@ -123,7 +143,7 @@ pub fn may_serve_on_error(
     {
         return false;
     }
-    if asked.no_cache || asked.max_age.is_some_and(|max_age| times.age(now) > max_age) {
+    if asked.no_cache || is_too_old(times, asked, now) {
         return false;
     }
     let staleness = now.duration_since(times.fresh_until).unwrap_or_default();

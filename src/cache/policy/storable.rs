@@ -78,6 +78,8 @@ pub enum RefuseReason {
     VaryCookie,
     /// Varies by `Accept-Encoding` and came in a coding that this request did not offer.
     Coding,
+    /// `no-cache` without a validator (5.2.2.4).
+    NoCache,
     /// Neither freshness nor a way to validate.
     NoFreshness,
     /// Already stale on arrival, without validator or stale window.
@@ -103,9 +105,20 @@ impl RefuseReason {
             Self::VaryTooMany => "vary-too-many",
             Self::VaryCookie => "vary-cookie",
             Self::Coding => "coding",
+            Self::NoCache => "no-cache",
             Self::NoFreshness => "no-freshness",
             Self::Expired => "expired",
         }
+    }
+
+    /// Whether it comes from the one request rather than from the URL: remembering it for the URL would
+    /// let one client turn the cache off for all.
+    #[must_use]
+    pub fn is_of_the_request(self) -> bool {
+        matches!(
+            self,
+            Self::Method | Self::RequestNoStore | Self::Authorization | Self::VaryCookie | Self::Coding
+        )
     }
 }
 
@@ -149,6 +162,8 @@ pub fn store_decision(
     }
     if validator || now < times.dead_at(Duration::ZERO) {
         StoreDecision::Store(times)
+    } else if lifetime.source == Source::NoCache {
+        StoreDecision::Refuse(RefuseReason::NoCache)
     } else {
         StoreDecision::Refuse(RefuseReason::Expired)
     }

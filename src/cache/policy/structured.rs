@@ -3,6 +3,9 @@
 //! The whole grammar is checked, because one syntax error anywhere voids the field (RFC 9651 4.2); only
 //! the values that a directive can have are kept.
 
+/// Most members of a dictionary; one with more is treated like one that does not parse.
+pub const MEMBERS_MAX: usize = 128;
+
 /// Value of a dictionary member, without its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
@@ -34,8 +37,9 @@ pub fn dictionary(input: &[u8]) -> Option<Vec<(String, Value)>> {
             Value::Boolean(true)
         };
         parser.parameters()?;
-        match members.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, known)) => *known = value,
+        match members.iter().position(|(known, _)| *known == key) {
+            Some(at) => members[at].1 = value,
+            None if members.len() == MEMBERS_MAX => return None,
             None => members.push((key, value)),
         }
         parser.skip(b" \t");
@@ -329,6 +333,16 @@ mod tests {
         assert_eq!(dictionary(b"a=\"\xff\""), None);
         assert_eq!(keys(""), Some(vec![]));
         assert_eq!(keys("  a "), Some(vec!["a".into()]));
+    }
+
+    #[test]
+    fn a_dictionary_is_bounded() {
+        let field = |members: usize| {
+            let members: Vec<String> = (0..members).map(|number| format!("k{number}")).collect();
+            members.join(",")
+        };
+        assert!(keys(&field(MEMBERS_MAX)).is_some());
+        assert!(keys(&field(MEMBERS_MAX + 1)).is_none());
     }
 
     proptest! {

@@ -78,13 +78,12 @@ fn codings_are_offered(request: &HeaderMap, response: &HeaderMap) -> bool {
         .all(|coding| coding_index(coding).is_some_and(|index| offered.0[index]))
 }
 
-/// Codings of an answer in lower case, without `identity`.
+/// Codings of an answer, without `identity`.
 fn codings_of(response: &HeaderMap) -> Vec<Vec<u8>> {
     let mut codings = Vec::new();
     list::each(response, &CONTENT_ENCODING, |member| {
-        let coding = member.to_ascii_lowercase();
-        if coding != b"identity" {
-            codings.push(coding);
+        if !member.eq_ignore_ascii_case(b"identity") {
+            codings.push(member.to_vec());
         }
     });
     codings
@@ -148,7 +147,7 @@ fn slot<'a>(
 /// A request field's value for comparison; `None` when it is absent.
 fn normalised<'a>(request: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, [u8]>> {
     if *name == ACCEPT_ENCODING {
-        return Some(Cow::Owned(Offered::by(request).text().into_bytes()));
+        return Some(Cow::Borrowed(Offered::by(request).digit()));
     }
     let value = list::joined(request, name)?;
     if *name == ACCEPT_LANGUAGE {
@@ -176,17 +175,27 @@ impl Offered {
         let mut rest = None;
         list::each(request, &ACCEPT_ENCODING, |member| {
             let mut parts = member.split(|byte| *byte == b';');
-            let coding = list::trim(parts.next().unwrap_or_default()).to_ascii_lowercase();
+            let coding = list::trim(parts.next().unwrap_or_default());
             let accepted = !parts.any(is_zero_weight);
             if coding == b"*" {
                 rest = Some(accepted);
-            } else if let Some(index) = coding_index(&coding) {
+            } else if let Some(index) = coding_index(coding) {
                 named[index] = Some(accepted && named[index].unwrap_or(true));
             }
         });
         let mut offered = named.map(|accepted| accepted.or(rest).unwrap_or(false));
         offered[IDENTITY] = named[IDENTITY].or(rest).unwrap_or(true);
         Self(offered)
+    }
+
+    /// The subset as one hexadecimal digit, so that comparing costs no allocation.
+    fn digit(self) -> &'static [u8] {
+        const DIGITS: &[u8; 1 << CODINGS.len()] = b"0123456789abcdef";
+        let bits = self
+            .0
+            .iter()
+            .fold(0, |bits, taken| bits << 1 | usize::from(*taken));
+        &DIGITS[bits..=bits]
     }
 
     fn text(self) -> String {
@@ -199,9 +208,16 @@ impl Offered {
     }
 }
 
+/// Place in [`CODINGS`]; `x-gzip` is `gzip` (RFC 9110 8.4.1.3).
 fn coding_index(coding: &[u8]) -> Option<usize> {
-    let coding: &[u8] = if coding == b"x-gzip" { b"gzip" } else { coding };
-    CODINGS.iter().position(|known| known.as_bytes() == coding)
+    let coding = if coding.eq_ignore_ascii_case(b"x-gzip") {
+        b"gzip"
+    } else {
+        coding
+    };
+    CODINGS
+        .iter()
+        .position(|known| known.as_bytes().eq_ignore_ascii_case(coding))
 }
 
 /// `q=0`, `q=0.000`; a malformed weight counts as zero, as nobody knows what was meant.

@@ -268,3 +268,55 @@ async fn kill_9_loses_nothing_that_was_acknowledged() {
         }
     }
 }
+
+/// Not a test of its own: the process of the next test, which cannot grow files over 1 MiB until it lifts
+/// that limit itself. Says how it went.
+#[tokio::test]
+#[ignore = "the child process of writes_resume_when_a_full_disk_has_room_again"]
+async fn child_on_a_full_disk() {
+    let Some(folder) = std::env::var_os(CHILD_FOLDER) else {
+        return;
+    };
+    let store = EmbeddedStore::open(Path::new(&folder), Clock::System).unwrap();
+    let big = "x".repeat(100_000);
+    let mut stored = 0;
+    while store.write(vec![put(&format!("{stored}"), &big, None)]).await[0].is_ok() {
+        stored += 1;
+        assert!(stored < 1000, "the limit did not work");
+    }
+    assert!(stored > 0);
+    println!("full after {stored}");
+    let pid = std::process::id().to_string();
+    let lifted = Command::new("prlimit")
+        .args(["--pid", &pid, "--fsize=unlimited"])
+        .status()
+        .unwrap();
+    assert!(lifted.success());
+    while store.write(vec![put("after", &big, None)]).await[0].is_err() {}
+    for number in 0..stored {
+        assert!(
+            store.get(&key(&format!("{number}"))).await.unwrap().is_some(),
+            "{number}"
+        );
+    }
+    println!("resumed");
+}
+
+#[tokio::test]
+async fn writes_resume_when_a_full_disk_has_room_again() {
+    let folder = tempfile::tempdir().unwrap();
+    // An ignored SIGXFSZ is inherited: a write over the limit fails as on a full disk.
+    let script = "trap '' XFSZ; ulimit -S -f 2048; exec \"$0\" --ignored --exact --nocapture \
+                  kv::embedded::tests::child_on_a_full_disk";
+    let output = Command::new("sh")
+        .args([
+            "-c",
+            script,
+            &std::env::current_exe().unwrap().display().to_string(),
+        ])
+        .env(CHILD_FOLDER, folder.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("full after") && text.contains("resumed"), "{text}");
+}

@@ -83,6 +83,9 @@ const FILE_TREES: [&str; 2] = ["wp-content", "wp-includes"];
 /// Folders of `wp-content` whose files come with code and are nobody's.
 const PUBLIC_FOLDERS: [&str; 3] = ["cache", "plugins", "themes"];
 
+/// Folders of uploads that hold what was paid for.
+const SOLD_FOLDERS: [&str; 2] = ["edd", "woocommerce_uploads"];
+
 /// Folders of `wp-admin` that hold files only.
 const ADMIN_FILES: [&str; 3] = ["css", "images", "js"];
 
@@ -148,6 +151,11 @@ fn file_tree(tree: &str, rest: &[&str]) -> PathVerdict {
     let Some(name) = rest.last() else {
         return PathVerdict::Never;
     };
+    if let ["uploads", folder, ..] = rest
+        && SOLD_FOLDERS.contains(folder)
+    {
+        return PathVerdict::Never;
+    }
     let public = tree == "wp-includes" || rest.first().is_some_and(|folder| PUBLIC_FOLDERS.contains(folder));
     match public_file(rest, name) {
         PathVerdict::PublicFile(class) if !public => PathVerdict::Page(class),

@@ -6,7 +6,7 @@ use http::{HeaderMap, StatusCode, header};
 
 use super::{cookies, files, freshness};
 use crate::config::SiteCache;
-use crate::preset::{CacheRequest, Freshness, PageClass, ResponseRule, StoreRule};
+use crate::preset::{CacheRequest, FileKind, Freshness, PageClass, ResponseRule, StoreRule};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -166,6 +166,14 @@ fn default_ttl(class: PageClass, status: StatusCode, media_type: &str, site: &Si
         (200 | 203, PageClass::Feed | PageClass::Sitemap) => dynamic(300 * SECOND),
         (200 | 203, PageClass::Robots) => dynamic(HOUR),
         (200, PageClass::Static { versioned: true, .. } | PageClass::AdminAsset) => 365 * DAY,
+        // A text or a document may be written by a plugin (`ads.txt`) or replaced under its name.
+        (
+            200,
+            PageClass::Static {
+                kind: FileKind::Download,
+                ..
+            },
+        ) => HOUR,
         (200, PageClass::Static { .. } | PageClass::Favicon) => 7 * DAY,
         _ => Duration::ZERO,
     }

@@ -98,6 +98,7 @@ fn an_answer_that_says_nothing_lives_as_long_as_its_class() {
         ("/gone/", 410, "text/html", 60),
         ("/wp-content/themes/t/a.css", 200, "text/css", 7 * day),
         ("/wp-content/themes/t/a.css?ver=1", 200, "text/css", 365 * day),
+        ("/wp-content/uploads/book.pdf", 200, "application/pdf", 3600),
         ("/export/", 200, "application/json", 0),
     ] {
         assert_eq!(

@@ -33,6 +33,7 @@ fn personal_paths_are_never_cached_at_any_depth() {
         "/wp%2Dadmin/",
         "/some-script.php",
         "/wp-content/uploads/evil.php",
+        "/wp-content/uploads/woocommerce_uploads/2026/book.pdf",
         "/wp-content/uploads/evil.php/x.css",
     ] {
         assert_eq!(bypassed(path, &[]), "path", "{path}");
