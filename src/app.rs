@@ -1,1 +1,267 @@
-//! See the map in `lib.rs`.
+//! Composition root: a checked configuration becomes the parts of a running popgate.
+//!
+//! What lives as long as the process (cache, KV, geo, origins, metrics) is in [`App`]; what a reload
+//! replaces as one (configuration, sites) is in [`Live`], swapped atomically. A request takes one `Live`
+//! and keeps it to its end.
+
+mod background;
+pub mod purge;
+mod reload;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use ipnet::IpNet;
+use popgate_filters::{Chain, ChainError};
+use thiserror::Error;
+use tracing::info;
+
+use crate::cache::policy::vary::variant_slot;
+use crate::cache::purge::{PurgeLimits, PurgeLog};
+use crate::cache::tiered::Tiered;
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::geo::{Geo, GeoError};
+use crate::kv::{self, KvHandle, KvOpenError};
+use crate::origin::{BuildError, Origin, Origins};
+use crate::proxy::connect::{Roots, roots};
+use crate::redis_link::{RedisLink, RedisLinkError};
+use crate::server::drain::{InFlight, Lifecycle};
+use crate::site::SiteTable;
+use crate::telemetry::{AccessLog, Metrics};
+
+pub use reload::ReloadError;
+
+/// The parts that live as long as the process.
+pub struct App {
+    /// All metrics.
+    pub metrics: Arc<Metrics>,
+    /// The wall clock.
+    pub clock: Clock,
+    /// Phases of the process.
+    pub life: Arc<Lifecycle>,
+    /// Requests in flight.
+    pub in_flight: InFlight,
+    /// Where visitors are.
+    pub geo: Geo,
+    /// The HTTP cache.
+    pub cache: Arc<Tiered>,
+    /// The KV store.
+    pub kv: Arc<KvHandle>,
+    /// Origins by name.
+    pub origins: Origins,
+    /// The access log.
+    pub access_log: AccessLog,
+    /// What a reload replaces.
+    live: ArcSwap<Live>,
+}
+
+/// What a reload replaces as one.
+#[derive(Debug)]
+pub struct Live {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Sites by host and path.
+    pub sites: SiteTable<Arc<SiteRuntime>>,
+    /// Trusted proxies, shared with listeners.
+    pub trusted: Arc<[IpNet]>,
+}
+
+/// A site at work.
+#[derive(Debug)]
+pub struct SiteRuntime {
+    /// Its configuration.
+    pub config: Arc<config::Site>,
+    /// Its filters.
+    pub chain: Chain,
+    /// Its origin.
+    pub origin: Option<SiteOrigin>,
+}
+
+/// A site's origin: its pool, and its CA certificates in Pingora's form.
+#[derive(Clone)]
+pub struct SiteOrigin {
+    /// Servers, queue, caps.
+    pub pool: Arc<Origin>,
+    /// Own CA.
+    pub roots: Option<Roots>,
+}
+
+impl std::fmt::Debug for SiteOrigin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SiteOrigin({})", self.pool.name())
+    }
+}
+
+/// Why the parts cannot be put together.
+#[derive(Debug, Error)]
+pub enum AppError {
+    /// A metric cannot be registered.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// A geo database cannot be used.
+    #[error("{0}")]
+    Geo(#[from] GeoError),
+    /// Redis cannot be set up.
+    #[error("cache.redis: {0}")]
+    Redis(#[from] RedisLinkError),
+    /// The KV store cannot be opened.
+    #[error("{0}")]
+    Kv(#[from] KvOpenError),
+    /// An origin cannot be set up.
+    #[error("{0}")]
+    Origin(#[from] BuildError),
+    /// The CA of an origin cannot be used.
+    #[error(
+        "origins.{0}.tls.ca: the certificates cannot be parsed; give a PEM file with the CA's certificates"
+    )]
+    Roots(String),
+    /// A site's filters do not fit together.
+    #[error("site {site}: {error}")]
+    Filters {
+        /// The site.
+        site: String,
+        /// What is wrong.
+        error: ChainError,
+    },
+    /// The access log cannot be opened.
+    #[error("log.access: {0}; make the folder writable for popgate's user")]
+    AccessLog(std::io::Error),
+}
+
+impl App {
+    /// Builds all parts. Must run inside the runtime that serves requests: connections live there.
+    ///
+    /// # Errors
+    /// Names the part of the configuration that cannot be used.
+    pub async fn build(config: Config, clock: Clock) -> Result<Arc<Self>, AppError> {
+        let metrics = Metrics::new()?;
+        metrics
+            .build_info
+            .with_label_values(&[env!("CARGO_PKG_VERSION"), config.pop.as_str()])
+            .set(1);
+        let geo = Geo::open(&config.geo, Arc::clone(&metrics))?;
+        let link = match &config.cache.redis {
+            Some(redis) => Some(RedisLink::new(
+                &redis.target,
+                "cache",
+                redis.timeout,
+                Arc::clone(&metrics),
+            )?),
+            None => None,
+        };
+        let purges = PurgeLog::new(purge_limits(&config), clock.clone(), Arc::clone(&metrics));
+        let cache = Tiered::new(&config.cache, link, purges, &metrics, clock.clone(), variant_slot);
+        let kv = kv::open(&config.kv, Arc::clone(&metrics), clock.clone())?;
+        let origins = Origins::build(&config, &metrics)?;
+        let access_log = AccessLog::open(&config.log, Arc::clone(&metrics)).map_err(AppError::AccessLog)?;
+        let live = Live::build(config, &origins)?;
+        Ok(Arc::new(Self {
+            metrics,
+            clock,
+            life: Arc::default(),
+            in_flight: InFlight::default(),
+            geo,
+            cache,
+            kv,
+            origins,
+            access_log,
+            live: ArcSwap::from_pointee(live),
+        }))
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn live(&self) -> Arc<Live> {
+        self.live.load_full()
+    }
+
+    /// Brings gauges that are sampled up to date, before a scrape.
+    pub fn refresh_gauges(&self) {
+        let stats = self.cache.stats();
+        let bytes = i64::try_from(stats.memory_bytes).unwrap_or(i64::MAX);
+        self.metrics.cache_bytes.with_label_values(&["memory"]).set(bytes);
+    }
+
+    /// Starts what runs beside requests. Must run inside the runtime that serves requests.
+    pub fn spawn_background(self: &Arc<Self>) {
+        background::spawn(self);
+    }
+
+    /// Finishes background writes, within `deadline`.
+    pub async fn drain(&self, deadline: std::time::Duration) {
+        tokio::join!(self.kv.drain(deadline), self.cache.drain(deadline));
+        self.access_log.flush(deadline);
+        info!("background writes drained");
+    }
+}
+
+impl Live {
+    /// Sites with their filters and origins.
+    fn build(config: Config, origins: &Origins) -> Result<Self, AppError> {
+        let mut sites = SiteTable::default();
+        for site in &config.sites {
+            let runtime = Arc::new(SiteRuntime {
+                config: Arc::clone(site),
+                chain: chain(site)?,
+                origin: site
+                    .origin
+                    .as_ref()
+                    .and_then(|name| origins.get(name))
+                    .map(site_origin)
+                    .transpose()?,
+            });
+            for host in &site.hosts {
+                sites.add(host, &site.path, Arc::clone(&runtime));
+            }
+        }
+        Ok(Self {
+            trusted: config.trusted_proxies.clone().into(),
+            config: Arc::new(config),
+            sites,
+        })
+    }
+}
+
+/// How long purges are remembered: as long as anything stored before them can live.
+fn purge_limits(config: &Config) -> PurgeLimits {
+    let life = config
+        .sites
+        .iter()
+        .map(|site| site.cache.ttl_max + site.cache.stale_while_revalidate.max(site.cache.stale_if_error))
+        .max()
+        .unwrap_or_default();
+    PurgeLimits {
+        records: config.cache.purges_max,
+        life,
+        shared: config.cache.redis.is_some(),
+    }
+}
+
+fn chain(site: &config::Site) -> Result<Chain, AppError> {
+    let specs: Vec<_> = site
+        .filters
+        .iter()
+        .map(|spec| (spec.name.as_str(), &spec.options))
+        .collect();
+    Chain::build(&specs).map_err(|errors| AppError::Filters {
+        site: site.name.clone(),
+        error: errors.into_iter().next().unwrap_or(ChainError {
+            index: 0,
+            key: String::new(),
+            problem: "cannot be built".to_owned(),
+            mend: String::new(),
+        }),
+    })
+}
+
+fn site_origin(pool: Arc<Origin>) -> Result<SiteOrigin, AppError> {
+    let tls = pool.tls();
+    let roots = match tls.as_ref().as_ref().and_then(|tls| tls.ca.as_ref()) {
+        Some(certificates) => {
+            Some(roots(certificates).ok_or_else(|| AppError::Roots(pool.name().to_owned()))?)
+        }
+        None => None,
+    };
+    Ok(SiteOrigin { pool, roots })
+}

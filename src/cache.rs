@@ -7,6 +7,9 @@ pub mod memory;
 pub mod policy;
 pub mod purge;
 pub mod redis;
+pub mod status;
+pub mod storage;
+pub mod tags;
 pub mod tiered;
 
 pub use entry::{Entry, PurgeSeq, Times};

@@ -23,6 +23,7 @@
 //! | [`admin`] | metrics, health and purge over HTTP |
 //! | [`telemetry`] | metrics, access log, traces |
 //! | [`cli`] | the command line |
+//! | [`demo_origin`] | the pages behind `popgate demo` |
 //! | [`clock`] | time as a value |
 
 pub mod admin;
@@ -31,6 +32,7 @@ pub mod cache;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo_origin;
 pub mod endpoint;
 pub mod geo;
 pub mod kv;

@@ -1,1 +1,223 @@
-//! See the map in `lib.rs`.
+//! Rules of the application behind a site: what may be looked up, under which query, for how long.
+//!
+//! Pure functions over borrowed `http` types. A preset speaks before and after RFC 9111 policy: before
+//! a lookup ([`request`]) it may pass the request and normalises its query; before storing
+//! ([`response`], [`body_check`]) it may refuse the answer, say how long it lives, or cap it. The
+//! reasons are short static words, fit for `Cache-Status` details, logs and metric labels.
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, HeaderName, Method, StatusCode};
+
+use crate::config::{Preset, SiteCache};
+
+mod wordpress;
+
+/// What a preset looks at in a request, after normalisation.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestFacts<'a> {
+    /// Method.
+    pub method: &'a Method,
+    /// Path as received, percent-encoded.
+    pub path: &'a str,
+    /// Query without `?`.
+    pub query: Option<&'a str>,
+    /// All request headers; `Cookie` may occur more than once.
+    pub headers: &'a HeaderMap,
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestVerdict {
+    /// To the origin unchanged, no lookup, nothing stored; with the reason.
+    Bypass(&'static str),
+    /// May be answered from the cache and stored.
+    Cache(CacheRequest),
+}
+
+/// How a cacheable request is keyed and forwarded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheRequest {
+    /// Query for the key **and** for the origin (what is not keyed must not be forwarded, or it would be
+    /// reflected into a shared copy). `None`: no `?` at all.
+    pub query: Option<String>,
+    /// Drop `Cookie` from the forwarded request, see [`drops_request_header`].
+    pub strip_cookies: bool,
+    /// What is asked for; given back to [`response`].
+    pub class: PageClass,
+    /// Longest freshness for this request, whatever the answer says.
+    pub ttl_max: Option<Duration>,
+}
+
+/// What is asked for, as far as the request tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PageClass {
+    /// Not classified (`preset: standard`).
+    Any,
+    /// A page: front page, post, archive.
+    Html,
+    /// Search results.
+    Search,
+    /// RSS, Atom, RDF.
+    Feed,
+    /// XML sitemaps and their style sheets.
+    Sitemap,
+    /// `robots.txt`.
+    Robots,
+    /// REST API, anonymous.
+    Rest,
+    /// `favicon.ico`, which WordPress answers with a redirect.
+    Favicon,
+    /// A concatenated style sheet or script of wp-admin.
+    AdminAsset,
+    /// A file by its extension.
+    Static {
+        /// Family of media types that may come back.
+        kind: FileKind,
+        /// The URL changes with the content (`?ver=`, a hash in the name).
+        versioned: bool,
+    },
+}
+
+/// Families of static files; an answer of another family is not that file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FileKind {
+    /// Style sheets.
+    Style,
+    /// Scripts, source maps, WebAssembly.
+    Script,
+    /// Images.
+    Image,
+    /// Fonts.
+    Font,
+    /// Audio and video.
+    Media,
+    /// Documents, archives, downloads.
+    Download,
+}
+
+/// What a preset says about an answer, before RFC 9111 policy has its word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ResponseRule {
+    /// Not stored; with the reason.
+    Refuse(&'static str),
+    /// May be stored if policy agrees.
+    Store(StoreRule),
+}
+
+/// How an answer is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreRule {
+    /// Who says how long it is fresh.
+    pub freshness: Freshness,
+    /// Longest freshness, whoever says it.
+    pub ttl_max: Option<Duration>,
+    /// No stale windows by default: the answer is worth nothing once stale (404, search).
+    pub no_stale: bool,
+    /// Store without `Set-Cookie`, all of which are known to be harmless; the client gets them once.
+    pub strip_set_cookie: bool,
+}
+
+/// Who says how long an answer is fresh.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Freshness {
+    /// RFC 9111 and RFC 9213; `default` for answers that say nothing (zero: none).
+    Policy {
+        /// Freshness of an answer without any.
+        default: Duration,
+    },
+    /// The preset, whatever `Cache-Control` and `Expires` say.
+    Fixed {
+        /// Freshness from the arrival of the answer.
+        ttl: Duration,
+        /// Stale-while-revalidate window said by the same field.
+        stale_while_revalidate: Option<Duration>,
+        /// Stale-if-error window said by the same field.
+        stale_if_error: Option<Duration>,
+    },
+}
+
+/// Decides about a request. Never panics, whatever the bytes.
+#[must_use]
+pub fn request(preset: Preset, facts: &RequestFacts<'_>) -> RequestVerdict {
+    match preset {
+        Preset::Standard => RequestVerdict::Cache(CacheRequest {
+            query: facts.query.map(str::to_owned),
+            strip_cookies: false,
+            class: PageClass::Any,
+            ttl_max: None,
+        }),
+        Preset::Wordpress => wordpress::request(facts),
+    }
+}
+
+/// Decides about an answer to a request that [`request`] let through. `now` is when it arrived.
+#[must_use]
+pub fn response(
+    preset: Preset,
+    request: &CacheRequest,
+    site: &SiteCache,
+    status: StatusCode,
+    headers: &HeaderMap,
+    now: SystemTime,
+) -> ResponseRule {
+    match preset {
+        Preset::Standard => ResponseRule::Store(StoreRule {
+            freshness: Freshness::Policy { default: site.ttl },
+            ttl_max: None,
+            no_stale: false,
+            strip_set_cookie: false,
+        }),
+        Preset::Wordpress => wordpress::response(request, site, status, headers, now),
+    }
+}
+
+/// Looks at a whole body before it is stored.
+///
+/// `Ok(Some(life))`: freshness **and** stale windows together must not exceed `life` (a nonce in the page
+/// expires then). `Err(reason)`: not stored.
+///
+/// # Errors
+/// The reason, when the body is not what its headers say (a truncated or empty page).
+pub fn body_check(
+    preset: Preset,
+    class: PageClass,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: SystemTime,
+) -> Result<Option<Duration>, &'static str> {
+    match preset {
+        Preset::Standard => Ok(None),
+        Preset::Wordpress => wordpress::body_check(class, status, headers, body, now),
+    }
+}
+
+/// Whether a client's header must not reach the origin. `cacheable`: the request may be answered from
+/// or stored in the cache, so that identity must not reach the origin either.
+#[must_use]
+pub fn drops_request_header(preset: Preset, cacheable: bool, name: &HeaderName) -> bool {
+    match preset {
+        Preset::Standard => false,
+        Preset::Wordpress => wordpress::drops_request_header(cacheable, name),
+    }
+}
+
+/// Whether an origin's header is for the gateway only and must not reach the client.
+#[must_use]
+pub fn drops_response_header(preset: Preset, name: &HeaderName) -> bool {
+    match preset {
+        Preset::Standard => false,
+        Preset::Wordpress => wordpress::drops_response_header(name),
+    }
+}
+
+/// Whether a field named in `Vary` does not make a variant, because the preset keeps it from the origin
+/// or because the key already holds it. `name` in any case.
+#[must_use]
+pub fn ignores_vary(preset: Preset, name: &str) -> bool {
+    match preset {
+        Preset::Standard => false,
+        Preset::Wordpress => wordpress::ignores_vary(name),
+    }
+}

@@ -18,6 +18,7 @@ mod cause;
 mod connect;
 mod dedicated;
 mod supervise;
+mod target;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

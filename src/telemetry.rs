@@ -1,5 +1,9 @@
 //! What popgate tells: metrics, the access log, traces.
 
+pub mod access_log;
 pub mod metrics;
+pub mod rfc3339;
+pub mod traces;
 
+pub use access_log::{AccessLine, AccessLog};
 pub use metrics::Metrics;

@@ -86,7 +86,7 @@ pub enum CodecError {
 pub enum Frame {
     /// A response.
     Object(Entry),
-    /// The Vary field names of the responses below this base slot.
+    /// The Vary field names of the responses below this root slot.
     Vary(VaryNames),
 }
 
@@ -126,12 +126,12 @@ pub fn encode(entry: &Entry) -> Result<Bytes, CodecError> {
     finish(out)
 }
 
-/// Writes the Vary marker of a base slot.
+/// Writes the Vary marker of a root slot.
 ///
 /// # Errors
 /// [`CodecError::TooLarge`] beyond [`VARY_MAX`] names.
-pub fn encode_vary(base: KeyHash, vary: &VaryNames) -> Result<Bytes, CodecError> {
-    let mut out = begin(KIND_VARY, base, FIXED + 10 + vary.names.len() * 32);
+pub fn encode_vary(root: KeyHash, vary: &VaryNames) -> Result<Bytes, CodecError> {
+    let mut out = begin(KIND_VARY, root, FIXED + 10 + vary.names.len() * 32);
     out.put_u64(millis(vary.dead_at));
     out.put_u16(count(vary.names.len(), VARY_MAX, "vary names")?);
     for name in &vary.names {

@@ -54,9 +54,9 @@ impl Times {
 /// One stored response.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Hash of the key without variants; what URL purges name.
+    /// Hash of the key without variants and without what filters added; what URL purges name.
     pub base: KeyHash,
-    /// Hash of the slot it lies in: `base` itself, or base and variant.
+    /// Hash of the slot it lies in: the whole key, and the variant where it has any.
     pub slot: KeyHash,
     /// Host in the key: lower case, no port.
     pub host: Box<str>,

@@ -25,7 +25,7 @@ use crate::telemetry::metrics::Metrics;
 
 pub use compact::{compact, own_headers};
 
-/// Slot of a variant: base slot, Vary field names, request headers.
+/// Slot of a variant: root slot, Vary field names, request headers.
 pub type VariantFn = fn(KeyHash, &[HeaderName], &HeaderMap) -> KeyHash;
 
 /// How long an entry with a validator outlives its use, for revalidation by 304.
@@ -39,7 +39,7 @@ const SETTLE_BYTES: u64 = 4 << 20;
 /// Most rounds of freeing after everything was purged; each frees what 100 ms allow.
 const CLEAR_ROUNDS: usize = 256;
 
-/// The field names that choose among the responses of a base slot.
+/// The field names that choose among the responses of a root slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VaryNames {
     /// Lower case, as the policy ordered them.
@@ -115,21 +115,21 @@ impl Memory {
 
     /// Looks up the response for a request. Neither blocks nor allocates.
     #[must_use]
-    pub fn find(&self, base: KeyHash, request: &HeaderMap) -> Place {
-        match self.cache.get(&base) {
+    pub fn find(&self, root: KeyHash, request: &HeaderMap) -> Place {
+        match self.cache.get(&root) {
             Some(Slot::Object(entry)) => Place {
-                slot: base,
+                slot: root,
                 entry: Some(entry),
             },
             Some(Slot::Vary(vary)) => {
-                let slot = (self.variant)(base, &vary.names, request);
+                let slot = (self.variant)(root, &vary.names, request);
                 Place {
                     slot,
                     entry: self.object(slot),
                 }
             }
             None => Place {
-                slot: base,
+                slot: root,
                 entry: None,
             },
         }
@@ -144,10 +144,10 @@ impl Memory {
         }
     }
 
-    /// The Vary marker in a base slot.
+    /// The Vary marker in a root slot.
     #[must_use]
-    pub fn vary(&self, base: KeyHash) -> Option<Arc<VaryNames>> {
-        match self.cache.get(&base) {
+    pub fn vary(&self, root: KeyHash) -> Option<Arc<VaryNames>> {
+        match self.cache.get(&root) {
             Some(Slot::Vary(vary)) => Some(vary),
             _ => None,
         }
@@ -155,8 +155,8 @@ impl Memory {
 
     /// The slot a request's response lies in under these names.
     #[must_use]
-    pub fn variant(&self, base: KeyHash, vary: &VaryNames, request: &HeaderMap) -> KeyHash {
-        (self.variant)(base, &vary.names, request)
+    pub fn variant(&self, root: KeyHash, vary: &VaryNames, request: &HeaderMap) -> KeyHash {
+        (self.variant)(root, &vary.names, request)
     }
 
     /// Stores a slot, replacing what was there.

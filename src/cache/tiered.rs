@@ -2,6 +2,9 @@
 //!
 //! Nothing here decides what may be stored or for how long; that came from the policy with the
 //! entry. An entry is the same bytes in both tiers.
+//!
+//! A key is looked up at its root, the slot that does not depend on `Vary`. There lies the response
+//! itself, or a marker that says which fields choose among the slots of its variants.
 
 #[cfg(test)]
 mod tests;
@@ -120,8 +123,8 @@ impl Tiered {
     /// The response in memory, if no purge hit it: one that is softly purged takes the longer way
     /// through [`Tiered::get`]. Not counted as a lookup; [`Tiered::count_hit`] when it is served.
     #[must_use]
-    pub fn get_memory(&self, base: KeyHash, request: &HeaderMap) -> Option<Arc<Entry>> {
-        let entry = self.memory.find(base, request).entry?;
+    pub fn get_memory(&self, root: KeyHash, request: &HeaderMap) -> Option<Arc<Entry>> {
+        let entry = self.memory.find(root, request).entry?;
         (self.log.verdict(&entry) == Verdict::Valid).then_some(entry)
     }
 
@@ -132,8 +135,8 @@ impl Tiered {
 
     /// The response in memory or Redis. Waits for Redis at most its timeout, twice where a response
     /// varies; whatever goes wrong there is a miss.
-    pub async fn get(&self, base: KeyHash, request: &HeaderMap) -> Option<Found> {
-        let place = self.memory.find(base, request);
+    pub async fn get(&self, root: KeyHash, request: &HeaderMap) -> Option<Found> {
+        let place = self.memory.find(root, request);
         if let Some(found) = place.entry.and_then(|entry| self.judge(entry, Tier::Memory)) {
             self.hit.inc();
             return Some(found);
@@ -141,8 +144,8 @@ impl Tiered {
         self.miss.inc();
         let entry = match self.read(place.slot).await? {
             Slot::Object(entry) => entry,
-            Slot::Vary(vary) if place.slot == base => {
-                match self.read(self.memory.variant(base, &vary, request)).await? {
+            Slot::Vary(vary) if place.slot == root => {
+                match self.read(self.memory.variant(root, &vary, request)).await? {
                     Slot::Object(entry) => entry,
                     Slot::Vary(_) => return None,
                 }
@@ -182,25 +185,32 @@ impl Tiered {
         }
     }
 
-    /// Stores a response: in memory at once, in Redis soon. `vary` are the names its slot was made
-    /// with, empty when the slot is the base. A response that is dead already or was purged hard
+    /// Stores a response: in memory at once, in Redis soon. Its slot was made from `root` and the
+    /// request's values of the fields `vary`; without names it is `root`. A response that is dead already or was purged hard
     /// since its fetch began only removes what it would have replaced.
-    pub fn put(&self, entry: Entry, vary: &[HeaderName]) {
+    pub fn put(&self, root: KeyHash, entry: Entry, vary: &[HeaderName]) {
         let entry = Arc::new(memory::compact(entry));
         let dead_at = memory::dead_at(&entry);
         if dead_at <= self.clock.now() || self.log.verdict(&entry) == Verdict::Gone {
             self.remove(entry.slot);
             return;
         }
-        if entry.slot != entry.base {
-            self.mark(entry.base, vary.into(), dead_at);
+        if entry.slot != root {
+            self.mark(root, vary.into(), dead_at);
         }
         self.store(entry);
     }
 
     /// Replaces an entry's headers, times and place in the purge log, which a 304 confirmed, and keeps
     /// its body. `seq` is the log's head when the validation began.
-    pub fn refresh(&self, old: &Entry, headers: HeaderMap, times: Times, seq: PurgeSeq) -> Arc<Entry> {
+    pub fn refresh(
+        &self,
+        root: KeyHash,
+        old: &Entry,
+        headers: HeaderMap,
+        times: Times,
+        seq: PurgeSeq,
+    ) -> Arc<Entry> {
         let entry = memory::own_headers(Entry {
             headers,
             times: codec::normalise(times),
@@ -208,25 +218,13 @@ impl Tiered {
             ..old.clone()
         });
         let entry = Arc::new(entry);
-        if entry.slot != entry.base
-            && let Some(vary) = self.memory.vary(entry.base)
+        if entry.slot != root
+            && let Some(vary) = self.memory.vary(root)
         {
-            self.mark(entry.base, vary.names.clone(), memory::dead_at(&entry));
+            self.mark(root, vary.names.clone(), memory::dead_at(&entry));
         }
         self.store(Arc::clone(&entry));
         entry
-    }
-
-    /// As [`Tiered::refresh`], for the entry that lies in a slot of memory now; false when there is
-    /// none.
-    pub fn refresh_slot(&self, slot: KeyHash, headers: HeaderMap, times: Times, seq: PurgeSeq) -> bool {
-        match self.memory.object(slot) {
-            Some(old) => {
-                self.refresh(&old, headers, times, seq);
-                true
-            }
-            None => false,
-        }
     }
 
     fn store(&self, entry: Arc<Entry>) {
@@ -235,19 +233,19 @@ impl Tiered {
         self.write(slot, Write::Object(entry));
     }
 
-    /// Sees to it that the base slot leads to responses that live until `dead_at`.
-    fn mark(&self, base: KeyHash, names: Box<[HeaderName]>, dead_at: SystemTime) {
-        let marker = match self.memory.vary(base) {
+    /// Sees to it that the root slot leads to responses that live until `dead_at`.
+    fn mark(&self, root: KeyHash, names: Box<[HeaderName]>, dead_at: SystemTime) {
+        let marker = match self.memory.vary(root) {
             Some(old) if old.names == names && old.dead_at >= dead_at => old,
             _ => {
                 let dead_at = dead_at.checked_add(MARKER_SLACK).unwrap_or(dead_at);
                 let marker = Arc::new(VaryNames { names, dead_at });
-                self.memory.insert(base, Slot::Vary(Arc::clone(&marker)));
+                self.memory.insert(root, Slot::Vary(Arc::clone(&marker)));
                 marker
             }
         };
         // Always: Redis may have lost the one it had.
-        self.write(base, Write::Vary(marker));
+        self.write(root, Write::Vary(marker));
     }
 
     /// Drops what lies in a slot, in both tiers.

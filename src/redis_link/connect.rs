@@ -7,14 +7,14 @@ use futures::future::try_join_all;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
-use redis::io::tcp::TcpSettings;
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo, Pipeline, ProtocolVersion,
-    PushInfo, RedisConnectionInfo, RedisError, RedisFuture, RedisResult, TlsCertificates, TlsMode, Value,
+    PushInfo, RedisConnectionInfo, RedisError, RedisFuture, RedisResult, Value,
 };
 
 use super::PushHandler;
+use super::target::{address, certificates, describe, login_of, settings, tcp, tls_mode};
 use crate::config::model::{RedisLogin, RedisServer, RedisTarget};
 
 /// Longest wait for TCP, TLS and the greeting of one server.
@@ -347,92 +347,4 @@ fn config() -> AsyncConnectionConfig {
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
         .set_response_timeout(None)
         .set_pipeline_buffer_size(PIPELINE_BUFFER)
-}
-
-fn tcp() -> TcpSettings {
-    TcpSettings::default().set_nodelay(true)
-}
-
-fn address(server: &RedisServer) -> ConnectionAddr {
-    let host = server
-        .host
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .to_owned();
-    if server.login.tls {
-        ConnectionAddr::TcpTls {
-            host,
-            port: server.port,
-            insecure: server.login.insecure,
-            tls_params: None,
-        }
-    } else {
-        ConnectionAddr::Tcp(host, server.port)
-    }
-}
-
-fn settings(login: &RedisLogin) -> RedisConnectionInfo {
-    let mut settings = RedisConnectionInfo::default()
-        .set_protocol(ProtocolVersion::RESP3)
-        .set_db(login.db)
-        .set_lib_name("popgate", env!("CARGO_PKG_VERSION"));
-    if let Some(username) = &login.username {
-        settings = settings.set_username(username);
-    }
-    if let Some(password) = &login.password {
-        settings = settings.set_password(password);
-    }
-    settings
-}
-
-fn tls_mode(login: &RedisLogin) -> Option<TlsMode> {
-    match (login.tls, login.insecure) {
-        (false, _) => None,
-        (true, false) => Some(TlsMode::Secure),
-        (true, true) => Some(TlsMode::Insecure),
-    }
-}
-
-fn certificates(pem: &[u8]) -> TlsCertificates {
-    TlsCertificates {
-        client_tls: None,
-        root_cert: Some(pem.to_vec()),
-    }
-}
-
-fn login_of(target: &RedisTarget) -> RedisLogin {
-    match target {
-        RedisTarget::Single(server) => server.login.clone(),
-        RedisTarget::Sentinel {
-            primary, sentinels, ..
-        } => {
-            let mut login = primary.clone();
-            login.ca = login
-                .ca
-                .or_else(|| sentinels.iter().find_map(|sentinel| sentinel.login.ca.clone()));
-            login
-        }
-        RedisTarget::Cluster(nodes) => nodes.first().map(|node| node.login.clone()).unwrap_or_default(),
-    }
-}
-
-fn describe(target: &RedisTarget) -> String {
-    let list = |servers: &[RedisServer]| {
-        let addresses: Vec<String> = servers
-            .iter()
-            .map(|server| format!("{}:{}", server.host, server.port))
-            .collect();
-        addresses.join(",")
-    };
-    match target {
-        RedisTarget::Single(server) => format!("{}:{}/{}", server.host, server.port, server.login.db),
-        RedisTarget::Sentinel {
-            sentinels,
-            service,
-            primary,
-        } => {
-            format!("sentinel {}/{service}/{}", list(sentinels), primary.db)
-        }
-        RedisTarget::Cluster(nodes) => format!("cluster {}", list(nodes)),
-    }
 }

@@ -36,7 +36,7 @@ pub(crate) struct TestRedis {
 }
 
 impl TestRedis {
-    /// Starts one and waits until it accepts connections.
+    /// Starts one and waits until it accepts connections. `{port}` in an argument becomes its port.
     pub(crate) fn start(args: &[&str]) -> Self {
         let mut redis = Self::stopped(args);
         redis.run();
@@ -55,17 +55,30 @@ impl TestRedis {
 
     /// Starts (again) on the same port.
     pub(crate) fn run(&mut self) {
-        let child = Command::new("redis-server")
+        let mut command = Command::new("redis-server");
+        command.args(["--save", ""]);
+        self.spawn(command);
+    }
+
+    /// Starts from a configuration file, which sentinels rewrite.
+    pub(crate) fn run_with_file(&mut self, file: &std::path::Path) {
+        let mut command = Command::new("redis-server");
+        command.arg(file);
+        self.spawn(command);
+    }
+
+    fn spawn(&mut self, mut command: Command) {
+        let port = self.port.to_string();
+        let child = command
             .args([
                 "--port",
-                &self.port.to_string(),
+                &port,
                 "--bind",
                 "127.0.0.1",
-                "--save",
-                "",
+                "--dir",
+                &self.dir.path().display().to_string(),
             ])
-            .args(["--dir", &self.dir.path().display().to_string()])
-            .args(&self.args)
+            .args(self.args.iter().map(|arg| arg.replace("{port}", &port)))
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
@@ -98,6 +111,11 @@ impl TestRedis {
     /// SIGCONT.
     pub(crate) fn go_on(&self) {
         self.signal("-CONT");
+    }
+
+    /// Its folder, gone when it is dropped.
+    pub(crate) fn dir(&self) -> &std::path::Path {
+        self.dir.path()
     }
 
     fn signal(&self, signal: &str) {

@@ -10,6 +10,8 @@ use super::testing::{TestRedis, down, link, server, up};
 use super::*;
 use crate::config::model::{RedisLogin, RedisServer};
 
+mod topology;
+
 const TIMEOUT: Duration = Duration::from_millis(250);
 
 async fn set_and_get(link: &RedisLink, value: &str) -> String {

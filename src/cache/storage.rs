@@ -1,0 +1,212 @@
+//! The tiers as Pingora's cache engine sees them.
+//!
+//! Variants are folded into the slot here, so that the engine's own variance is never used. A lookup
+//! error is a miss: an error would take the fill lock away and turn a Redis fault into a herd.
+
+mod body;
+mod fill;
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use http::{HeaderMap, HeaderName};
+use parking_lot::Mutex;
+use pingora_cache::storage::{HitHandler, MissHandler, PurgeOutcome, PurgeTarget, PurgeType, Storage};
+use pingora_cache::trace::SpanHandle;
+use pingora_cache::{CacheKey, CacheMeta};
+use pingora_core::Result;
+use pingora_http::ResponseHeader;
+
+use super::purge::Verdict;
+use super::tiered::Tiered;
+use super::{Entry, KeyHash, PurgeSeq, Times};
+use crate::clock::Clock;
+use crate::config::Preset;
+use crate::preset::PageClass;
+use crate::telemetry::Metrics;
+use body::HitBody;
+use fill::Fill;
+
+/// What the adapter must know of a request; travels in the engine's key.
+#[derive(Debug)]
+pub struct Lookup {
+    /// Hash of scheme, host, path and query: what purges name.
+    pub base: KeyHash,
+    /// Hash of `base` and what filters added: the root of the variants.
+    pub root: KeyHash,
+    /// Host in the key.
+    pub host: String,
+    /// Path in the key.
+    pub path: String,
+    /// Purge log position before the fetch.
+    pub seq: PurgeSeq,
+    /// The client's headers, which choose the variant.
+    pub request: HeaderMap,
+    /// The site's preset, for checks of whole bodies.
+    pub preset: Preset,
+    /// What was asked for.
+    pub class: PageClass,
+    /// The object found, to be refreshed by a 304.
+    pub found: Mutex<Option<Arc<Entry>>>,
+}
+
+/// An object the lookup found; travels in the engine's meta.
+#[derive(Debug, Clone)]
+pub struct FoundEntry {
+    /// The object.
+    pub entry: Arc<Entry>,
+    /// When a soft purge took it out of service.
+    pub purged_at: Option<SystemTime>,
+}
+
+/// How an answer is stored; travels in the engine's meta.
+#[derive(Debug, Clone)]
+pub struct Storing {
+    /// Its life.
+    pub times: Times,
+    /// Fields that choose its variant.
+    pub vary: Vec<HeaderName>,
+}
+
+/// The adapter.
+pub struct CacheStorage {
+    pub(super) tiers: Arc<Tiered>,
+    pub(super) clock: Clock,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) object_max: usize,
+}
+
+impl CacheStorage {
+    /// Over the tiers; bodies above `object_max` bytes are not stored.
+    #[must_use]
+    pub fn new(tiers: Arc<Tiered>, clock: Clock, metrics: Arc<Metrics>, object_max: u64) -> Self {
+        Self {
+            tiers,
+            clock,
+            metrics,
+            object_max: usize::try_from(object_max).unwrap_or(usize::MAX),
+        }
+    }
+}
+
+fn lookup_of(key: &CacheKey) -> Option<&Arc<Lookup>> {
+    key.extensions.get::<Arc<Lookup>>()
+}
+
+#[async_trait]
+impl Storage for CacheStorage {
+    async fn lookup(
+        &'static self,
+        key: &CacheKey,
+        _trace: &SpanHandle,
+    ) -> Result<Option<(CacheMeta, HitHandler)>> {
+        let Some(lookup) = lookup_of(key) else {
+            return Ok(None);
+        };
+        let Some(found) = self.tiers.get(lookup.root, &lookup.request).await else {
+            return Ok(None);
+        };
+        let purged_at = match found.verdict {
+            Verdict::Gone => return Ok(None),
+            Verdict::Stale { at } => Some(at),
+            Verdict::Valid => None,
+        };
+        *lookup.found.lock() = Some(Arc::clone(&found.entry));
+        let body = HitBody::new(found.entry.body.clone());
+        let mut meta = meta_of(&found.entry);
+        meta.extensions_mut().insert(FoundEntry {
+            entry: found.entry,
+            purged_at,
+        });
+        Ok(Some((meta, Box::new(body))))
+    }
+
+    async fn get_miss_handler(
+        &'static self,
+        key: &CacheKey,
+        meta: &CacheMeta,
+        _trace: &SpanHandle,
+    ) -> Result<MissHandler> {
+        Ok(Box::new(Fill::new(
+            self,
+            lookup_of(key).cloned(),
+            meta.extensions().get::<Storing>().cloned(),
+            meta.response_header().status,
+            meta.headers().clone(),
+        )))
+    }
+
+    async fn update_meta(
+        &'static self,
+        key: &CacheKey,
+        meta: &CacheMeta,
+        _trace: &SpanHandle,
+    ) -> Result<bool> {
+        let found =
+            lookup_of(key).and_then(|lookup| lookup.found.lock().clone().map(|entry| (lookup, entry)));
+        let (Some((lookup, entry)), Some(storing)) = (found, meta.extensions().get::<Storing>()) else {
+            return Ok(false);
+        };
+        self.tiers.refresh(
+            lookup.root,
+            &entry,
+            meta.headers().clone(),
+            storing.times,
+            lookup.seq,
+        );
+        Ok(true)
+    }
+
+    async fn purge(
+        &'static self,
+        _target: PurgeTarget<'_>,
+        _purge_type: PurgeType,
+        _trace: &SpanHandle,
+    ) -> Result<PurgeOutcome> {
+        // Purges go through the purge log, which reaches all variants and all PoPs.
+        Ok(PurgeOutcome::NotFound)
+    }
+
+    fn as_any(&self) -> &(dyn Any + Send + Sync + 'static) {
+        self
+    }
+}
+
+/// The engine's form of a stored object's head.
+fn meta_of(entry: &Entry) -> CacheMeta {
+    let times = &entry.times;
+    let (mut parts, ()) = http::Response::new(()).into_parts();
+    parts.status = entry.status;
+    parts.headers = entry.headers.clone();
+    let seconds = |window: Duration| u32::try_from(window.as_secs()).unwrap_or(u32::MAX);
+    let mut meta = CacheMeta::new(
+        times.fresh_until,
+        times.stored_at,
+        seconds(times.stale_while_revalidate),
+        seconds(times.stale_if_error),
+        ResponseHeader::from(parts),
+    );
+    meta.set_epoch_override(epoch(times));
+    meta
+}
+
+/// Where an object's age counts from.
+#[must_use]
+pub fn epoch(times: &Times) -> SystemTime {
+    times
+        .stored_at
+        .checked_sub(times.initial_age)
+        .unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+/// The engine's key: its hash is the slot's root, so that the fill lock is one per object.
+#[must_use]
+pub fn engine_key(lookup: Arc<Lookup>) -> CacheKey {
+    let root = lookup.root.bytes();
+    let mut key = CacheKey::new(root.to_vec(), "");
+    key.set_primary_bin_override(root);
+    key.extensions.insert(lookup);
+    key
+}

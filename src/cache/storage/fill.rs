@@ -1,0 +1,145 @@
+//! An answer on its way into the cache: gathered, checked as a whole, stored or dropped.
+//!
+//! Nothing here can fail the client's own answer: what is too large or not whole is passed on and
+//! forgotten. Dropping a fill before its end (the origin broke off) stores nothing.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use pingora_cache::storage::{HandleMiss, MissFinishType};
+use pingora_core::Result;
+
+use super::{CacheStorage, Lookup, Storing};
+use crate::cache::policy::vary::variant_slot;
+use crate::cache::{Entry, Times, tags};
+use crate::preset;
+
+/// A fill in progress.
+pub(super) struct Fill {
+    storage: &'static CacheStorage,
+    lookup: Option<Arc<Lookup>>,
+    storing: Option<Storing>,
+    status: StatusCode,
+    headers: HeaderMap,
+    parts: Vec<Bytes>,
+    length: usize,
+    too_large: bool,
+}
+
+impl Fill {
+    pub(super) fn new(
+        storage: &'static CacheStorage,
+        lookup: Option<Arc<Lookup>>,
+        storing: Option<Storing>,
+        status: StatusCode,
+        headers: HeaderMap,
+    ) -> Self {
+        let announced = content_length(&headers);
+        Self {
+            too_large: announced.is_some_and(|length| length > storage.object_max),
+            storage,
+            lookup,
+            storing,
+            status,
+            headers,
+            parts: Vec::new(),
+            length: 0,
+        }
+    }
+
+    /// Stores what came; the word says what became of it.
+    fn store(self) -> &'static str {
+        let (Some(lookup), Some(storing)) = (self.lookup, self.storing) else {
+            return "refused";
+        };
+        if self.too_large {
+            return "too_large";
+        }
+        if content_length(&self.headers).is_some_and(|announced| announced != self.length) {
+            return "truncated";
+        }
+        let body = join(self.parts, self.length);
+        let now = self.storage.clock.now();
+        let life = preset::body_check(
+            lookup.preset,
+            lookup.class,
+            self.status,
+            &self.headers,
+            &body,
+            now,
+        );
+        let times = match life {
+            Ok(Some(life)) => capped(storing.times, life),
+            Ok(None) => storing.times,
+            Err(reason) => return reason,
+        };
+        let mut headers = self.headers;
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        headers.remove(http::header::TRANSFER_ENCODING);
+        let entry = Entry {
+            base: lookup.base,
+            slot: variant_slot(lookup.root, &storing.vary, &lookup.request),
+            host: lookup.host.as_str().into(),
+            path: lookup.path.as_str().into(),
+            status: self.status,
+            tags: tags::of(&headers),
+            headers,
+            body,
+            times,
+            seq: lookup.seq,
+        };
+        self.storage.tiers.put(lookup.root, entry, &storing.vary);
+        "stored"
+    }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// One piece of memory for the whole body, exactly as large as it.
+fn join(parts: Vec<Bytes>, length: usize) -> Bytes {
+    let mut whole = BytesMut::with_capacity(length);
+    for part in parts {
+        whole.extend_from_slice(&part);
+    }
+    whole.freeze()
+}
+
+/// Freshness and stale windows cut so that nothing outlives `life`.
+fn capped(times: Times, life: std::time::Duration) -> Times {
+    let end = times.stored_at + life;
+    let fresh_until = times.fresh_until.min(end);
+    let left = end.duration_since(fresh_until).unwrap_or_default();
+    Times {
+        fresh_until,
+        stale_while_revalidate: times.stale_while_revalidate.min(left),
+        stale_if_error: times.stale_if_error.min(left),
+        ..times
+    }
+}
+
+#[async_trait]
+impl HandleMiss for Fill {
+    async fn write_body(&mut self, data: Bytes, _eof: bool) -> Result<()> {
+        self.length = self.length.saturating_add(data.len());
+        if self.too_large || self.length > self.storage.object_max {
+            self.too_large = true;
+            self.parts = Vec::new();
+        } else if !data.is_empty() {
+            self.parts.push(data);
+        }
+        Ok(())
+    }
+
+    async fn finish(self: Box<Self>) -> Result<MissFinishType> {
+        let length = self.length;
+        let metrics = Arc::clone(&self.storage.metrics);
+        let result = self.store();
+        metrics.cache_stores.with_label_values(&[result]).inc();
+        Ok(MissFinishType::Created(length))
+    }
+}

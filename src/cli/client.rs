@@ -1,0 +1,190 @@
+//! `popgate purge` and `popgate health`: clients of a running popgate's admin listener.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::Args;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::rt::TokioIo;
+
+use crate::config;
+
+/// Longest wait for an answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where the admin listener is and how to be let in.
+#[derive(Debug, Clone, Args)]
+struct AdminArg {
+    /// Admin address; else the configuration's.
+    #[arg(long, value_name = "ADDRESS")]
+    admin: Option<SocketAddr>,
+    /// File with the admin token; else the configuration's.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Configuration file to take the two from.
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// What to purge. Soft by default: purged objects are stale, not gone, and still serve while revalidated.
+#[derive(Debug, Args)]
+pub(super) struct PurgeArgs {
+    #[command(flatten)]
+    admin: AdminArg,
+    /// URLs: https://blog.example/post/ (both schemes and all variants are purged).
+    #[arg(long = "url", value_name = "URL")]
+    urls: Vec<String>,
+    /// Tags, as the origin sends them in Surrogate-Key, Cache-Tag and the like.
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// Hosts, whole.
+    #[arg(long = "host", value_name = "HOST")]
+    hosts: Vec<String>,
+    /// Path prefixes: blog.example/category/.
+    #[arg(long = "prefix", value_name = "HOST/PATH")]
+    prefixes: Vec<String>,
+    /// Everything.
+    #[arg(long)]
+    everything: bool,
+    /// Delete instead of marking stale.
+    #[arg(long)]
+    hard: bool,
+}
+
+/// Which question to ask.
+#[derive(Debug, Args)]
+pub(super) struct HealthArgs {
+    #[command(flatten)]
+    admin: AdminArg,
+    /// Ask whether it may take traffic (/readyz) instead of whether it lives (/healthz).
+    #[arg(long)]
+    ready: bool,
+}
+
+/// Sends the purge and prints the report; exits 0 when every store was reached.
+pub(super) fn purge(args: &PurgeArgs) -> ExitCode {
+    if !args.everything
+        && args.urls.is_empty()
+        && args.tags.is_empty()
+        && args.hosts.is_empty()
+        && args.prefixes.is_empty()
+    {
+        return super::fail(&"nothing to purge: give --url, --tag, --host, --prefix or --everything");
+    }
+    let body = serde_json::json!({
+        "urls": args.urls, "tags": args.tags, "hosts": args.hosts,
+        "prefixes": args.prefixes, "everything": args.everything, "hard": args.hard,
+    });
+    match ask(&args.admin, Method::POST, "/purge", body.to_string()) {
+        Ok((status, text)) => {
+            print!("{text}");
+            if status == StatusCode::OK {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+        Err(problem) => super::fail(&problem),
+    }
+}
+
+/// Asks for the process' health.
+pub(super) fn health(args: &HealthArgs) -> ExitCode {
+    let path = if args.ready { "/readyz" } else { "/healthz" };
+    match ask(&args.admin, Method::GET, path, String::new()) {
+        Ok((status, text)) => {
+            print!("{text}");
+            if status == StatusCode::OK {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+        Err(problem) => super::fail(&problem),
+    }
+}
+
+fn ask(admin: &AdminArg, method: Method, path: &str, body: String) -> Result<(StatusCode, String), String> {
+    let (address, token_file) = locate(admin)?;
+    let token = match token_file {
+        Some(file) => Some(
+            std::fs::read_to_string(&file)
+                .map_err(|error| format!("cannot read the token in {}: {error}", file.display()))?
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_owned(),
+        ),
+        None => None,
+    };
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::HOST, address.to_string())
+        .header(header::CONTENT_TYPE, "application/json");
+    if let Some(token) = token {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
+    let request = request
+        .body(Full::new(Bytes::from(body)))
+        .map_err(|error| format!("cannot build the request: {error}"))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start: {error}"))?;
+    runtime
+        .block_on(async { tokio::time::timeout(TIMEOUT, send(address, request)).await })
+        .map_err(|_| format!("no answer from the admin listener at {address} within 10 s"))?
+}
+
+/// The admin listener's address and token file: from the arguments, else from the configuration.
+fn locate(admin: &AdminArg) -> Result<(SocketAddr, Option<PathBuf>), String> {
+    if let Some(address) = admin.admin {
+        return Ok((address, admin.token_file.clone()));
+    }
+    let env = config::Env::from_process();
+    let config = config::find(admin.config.as_deref(), &env)
+        .map_err(|diagnostic| diagnostic.to_string())
+        .and_then(|path| {
+            config::load(&path, &env).map_err(|found| {
+                let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
+                lines.join("\n")
+            })
+        })?;
+    let mut address = config
+        .admin
+        .address
+        .ok_or("the configuration has no admin listener; give --admin ADDRESS")?;
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    Ok((address, admin.token_file.clone().or(config.admin.token_file)))
+}
+
+async fn send(address: SocketAddr, request: Request<Full<Bytes>>) -> Result<(StatusCode, String), String> {
+    let unreachable =
+        |error: &dyn std::fmt::Display| format!("cannot reach the admin listener at {address}: {error}");
+    let stream = tokio::net::TcpStream::connect(address)
+        .await
+        .map_err(|error| unreachable(&error))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| unreachable(&error))?;
+    tokio::spawn(connection);
+    let response = sender
+        .send_request(request)
+        .await
+        .map_err(|error| unreachable(&error))?;
+    let status = response.status();
+    let body = response
+        .into_body()
+        .collect()
+        .await
+        .map_err(|error| unreachable(&error))?;
+    Ok((status, String::from_utf8_lossy(&body.to_bytes()).into_owned()))
+}

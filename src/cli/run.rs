@@ -1,0 +1,167 @@
+//! `popgate run`: from a configuration to a serving process and back to exit code 0.
+
+use std::net::TcpListener as StdListener;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tracing::{error, info, warn};
+
+use crate::admin::token::Token;
+use crate::app::{App, ReloadError};
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::proxy::Gateway;
+use crate::server::drain::Phase;
+use crate::server::signals::{Signal, Signals};
+use crate::server::{self, systemd};
+
+/// Loads the configuration and serves until told to stop.
+pub(super) fn run(file: Option<&Path>) -> ExitCode {
+    let env = config::Env::from_process();
+    let path = match config::find(file, &env) {
+        Ok(path) => path,
+        Err(diagnostic) => return super::report(&[diagnostic]),
+    };
+    match config::load(&path, &env) {
+        Ok(config) => serve(config, Some(path), None),
+        Err(diagnostics) => super::report(&diagnostics),
+    }
+}
+
+/// Serves a configuration; `file` is read again on SIGHUP, `demo` is the demo origin's socket.
+pub(super) fn serve(config: Config, file: Option<PathBuf>, demo: Option<StdListener>) -> ExitCode {
+    crate::telemetry::traces::start(&config.log.level, config.log.json);
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().thread_name("popgate");
+    if config.threads > 0 {
+        builder.worker_threads(config.threads);
+    }
+    let runtime = match builder.build() {
+        Ok(runtime) => runtime,
+        Err(error) => return super::fail(&format!("cannot start the runtime: {error}")),
+    };
+    let code = match runtime.block_on(live(config, file, demo)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => super::fail(&problem),
+    };
+    // Tasks that are still blocked on a disk or a name server must not hold the exit up.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(500));
+    code
+}
+
+async fn live(config: Config, file: Option<PathBuf>, demo: Option<StdListener>) -> Result<(), String> {
+    let signals = Signals::install().map_err(|error| format!("cannot listen for signals: {error}"))?;
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+    if let Some(listener) = demo {
+        let listener = TcpListener::from_std(listener).map_err(|error| format!("demo origin: {error}"))?;
+        tokio::spawn(crate::demo_origin::serve(listener));
+    }
+    // Sockets first: a port that is taken must be known before stores are opened.
+    let listeners = server::bind_all(&config)?;
+    let admin = bind_admin(&config)?;
+    let app = App::build(config, Clock::System)
+        .await
+        .map_err(|error| error.to_string())?;
+    app.spawn_background();
+    if let Some((listener, token)) = admin {
+        tokio::spawn(crate::admin::serve(listener, Arc::clone(&app), token));
+    }
+    let gateway = Gateway::start(Arc::clone(&app));
+    let serving = server::start(listeners, &app, &gateway)?;
+    app.life.enter(Phase::Running);
+    systemd::notify(&[sd_notify::NotifyState::Ready]);
+    info!(pop = app.live().config.pop, "ready");
+    until_stopped(&app, &serving, file, signals).await;
+    stop(&app, &gateway).await;
+    Ok(())
+}
+
+fn bind_admin(config: &Config) -> Result<Option<(TcpListener, Option<Token>)>, String> {
+    let Some(address) = config.admin.address else {
+        return Ok(None);
+    };
+    let token = match &config.admin.token_file {
+        Some(file) => Some(Token::read(file).map_err(|error| format!("admin.token_file: {error}"))?),
+        None => None,
+    };
+    let listener = server::listener::bind(address)
+        .map_err(|error| format!("admin: cannot listen on {address}: {error}; pick a free address"))?;
+    info!(%address, "admin listening");
+    Ok(Some((listener, token)))
+}
+
+/// Obeys signals until one says stop.
+async fn until_stopped(
+    app: &Arc<App>,
+    serving: &server::Serving,
+    file: Option<PathBuf>,
+    mut signals: Signals,
+) {
+    loop {
+        match signals.next().await {
+            Signal::Stop => return,
+            Signal::ReopenLogs => app.access_log.reopen(),
+            Signal::Reload => {
+                let Some(file) = &file else {
+                    warn!("nothing to reload: the configuration was not read from a file");
+                    continue;
+                };
+                systemd::notify(&[sd_notify::NotifyState::Reloading]);
+                reload(app, serving, file).await;
+                systemd::notify(&[sd_notify::NotifyState::Ready]);
+            }
+        }
+    }
+}
+
+async fn reload(app: &Arc<App>, serving: &server::Serving, file: &Path) {
+    let path = file.to_owned();
+    // Reading and checking touches files; requests go on meanwhile.
+    let loaded = tokio::task::spawn_blocking(move || config::load(&path, &config::Env::from_process())).await;
+    let outcome = match loaded {
+        Ok(Ok(config)) => serving.prepare(&config).and_then(|prepared| {
+            app.reload(config).map_err(|error| error.to_string())?;
+            serving.commit(prepared, app);
+            Ok(())
+        }),
+        Ok(Err(diagnostics)) => Err(ReloadError::Config(diagnostics).to_string()),
+        Err(failed) => Err(failed.to_string()),
+    };
+    let metrics = &app.metrics;
+    match outcome {
+        Ok(()) => {
+            metrics.config_reloads.with_label_values(&["ok"]).inc();
+            metrics.config_reload_failed.set(0);
+            info!(file = %file.display(), "configuration reloaded");
+        }
+        Err(problem) => {
+            metrics.config_reloads.with_label_values(&["error"]).inc();
+            metrics.config_reload_failed.set(1);
+            error!("configuration not reloaded, the running one stays: {problem}");
+        }
+    }
+}
+
+/// Announces the stop, closes the listeners, lets requests finish, writes out what is queued.
+async fn stop(app: &Arc<App>, gateway: &Gateway) {
+    systemd::notify(&[sd_notify::NotifyState::Stopping]);
+    let times = app.live().config.shutdown;
+    app.life.enter(Phase::Announcing);
+    info!(announce = ?times.announce, grace = ?times.grace, "stopping");
+    tokio::time::sleep(times.announce).await;
+    app.life.enter(Phase::Draining);
+    gateway.stop_idle().await;
+    if !app.in_flight.drained(times.grace).await {
+        warn!(
+            left = app.in_flight.count(),
+            "requests cut off at the end of the grace period"
+        );
+    }
+    app.drain(std::time::Duration::from_secs(5)).await;
+    app.life.enter(Phase::Stopped);
+    info!("stopped");
+}

@@ -1,0 +1,122 @@
+//! A site's block.
+
+use std::time::Duration;
+
+use super::super::model::{Endpoint, FilterSpec, HostPattern, Preset, RequestDirectives, Site, SiteCache};
+use super::super::value::{bytes_text, duration_text};
+use super::row;
+
+pub(super) fn block(out: &mut String, site: &Site) {
+    row(
+        out,
+        "hosts",
+        &site.hosts.iter().map(host).collect::<Vec<_>>().join(", "),
+    );
+    if site.path != "/" {
+        row(out, "path", &site.path);
+    }
+    row(
+        out,
+        "origin",
+        site.origin.as_deref().unwrap_or("none: other paths answer 404"),
+    );
+    row(out, "preset", preset(site.preset));
+    if !site.endpoints.is_empty() {
+        row(
+            out,
+            "endpoints",
+            &site
+                .endpoints
+                .iter()
+                .map(|e| endpoint(*e))
+                .collect::<Vec<_>>()
+                .join(", "),
+        );
+    }
+    cache(out, &site.cache);
+    row(
+        out,
+        "filters",
+        &site.filters.iter().map(filter).collect::<Vec<_>>().join(", "),
+    );
+    let purge: Vec<_> = site.purge_from.iter().map(ToString::to_string).collect();
+    let purge = if purge.is_empty() {
+        "nobody".to_owned()
+    } else {
+        purge.join(", ")
+    };
+    row(out, "purge from", &purge);
+    row(out, "body", &format!("at most {}", bytes_text(site.body_max)));
+}
+
+fn host(host: &HostPattern) -> String {
+    match host {
+        HostPattern::Exact(host) => host.clone(),
+        HostPattern::Wildcard(suffix) => format!("*.{suffix}"),
+        HostPattern::Any => "any host".to_owned(),
+    }
+}
+
+fn preset(preset: Preset) -> &'static str {
+    match preset {
+        Preset::Standard => "standard",
+        Preset::Wordpress => "wordpress",
+    }
+}
+
+fn endpoint(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::FastUser => "fast_user (GET /api/fast-user)",
+    }
+}
+
+fn cache(out: &mut String, cache: &SiteCache) {
+    if !cache.enabled {
+        row(out, "cache", "off");
+        return;
+    }
+    let freshness = match (cache.ttl, cache.heuristic) {
+        (Duration::ZERO, false) => "only what the origin says".to_owned(),
+        (Duration::ZERO, true) => "what the origin says, else 10 % of the age of Last-Modified".to_owned(),
+        (ttl, heuristic) => {
+            let guess = if heuristic {
+                " or 10 % of the age of Last-Modified"
+            } else {
+                ""
+            };
+            format!("what the origin says, else {}{guess}", duration_text(ttl))
+        }
+    };
+    row(
+        out,
+        "fresh",
+        &format!("{freshness}; at most {}", duration_text(cache.ttl_max)),
+    );
+    let window = |window: Duration| match window {
+        Duration::ZERO => "not at all".to_owned(),
+        window => duration_text(window),
+    };
+    let (revalidate, error) = (window(cache.stale_while_revalidate), window(cache.stale_if_error));
+    row(
+        out,
+        "stale",
+        &format!("while revalidating {revalidate}, on errors {error}, unless the answer says otherwise"),
+    );
+    let directives = match cache.request_directives {
+        RequestDirectives::Honour => "Cache-Control of requests is honoured",
+        RequestDirectives::Ignore => {
+            "Cache-Control of requests is ignored, but for only-if-cached and no-store"
+        }
+    };
+    row(out, "requests", directives);
+    if cache.store_set_cookie {
+        row(out, "insecure", "answers with Set-Cookie are stored");
+    }
+}
+
+fn filter(filter: &FilterSpec) -> String {
+    match &filter.options {
+        serde_json::Value::Null => filter.name.clone(),
+        options => format!("{} {options}", filter.name),
+    }
+}

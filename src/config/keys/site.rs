@@ -1,0 +1,134 @@
+//! Sites.
+
+use super::{Absent::*, Kind::*, *};
+
+/// `sites[]`.
+pub static SITE: Table = Table {
+    name: "sites[]",
+    doc: "Hosts, their origin and how they are cached. The first host is the site's label in metrics and logs.",
+    keys: &[
+        key(
+            "hosts",
+            List(&HostPattern),
+            Required,
+            "At least one: `blog.example`, `*.blog.example` (any number of labels in front), or `*` for any host.",
+        ),
+        key(
+            "path",
+            UrlPath,
+            Value("/"),
+            "Only paths below this prefix, whole segments: `/shop` is `/shop` and `/shop/…`. The longest prefix wins.",
+        ),
+        key(
+            "origin",
+            OriginName,
+            Nothing,
+            "Name of the origin. A site without one serves its endpoints only.",
+        ),
+        key(
+            "preset",
+            Choice(&["standard", "wordpress"]),
+            Value("standard"),
+            "Rules of the application behind: `standard` is RFC 9111 and nothing else, `wordpress` knows its cookies and paths.",
+        ),
+        key(
+            "endpoints",
+            List(&Choice(&["fast_user"])),
+            Value("[]"),
+            "Endpoints popgate answers itself.",
+        ),
+        key(
+            "cache",
+            Either(&[Word("off"), Map(&SITE_CACHE)]),
+            Nothing,
+            "How the site is cached; `off` for not at all.",
+        ),
+        key(
+            "filters",
+            List(&Filter),
+            Value("[]"),
+            "Filters in order: a name, or a mapping from a name to its options. `geo_headers` comes first unless named.",
+        ),
+        key(
+            "purge_from",
+            List(&Cidr),
+            Value("[127.0.0.0/8, ::1]"),
+            "Who may send `PURGE` requests to the site's own address.",
+        ),
+        key(
+            "body_max",
+            size(0, 64 * TIB),
+            Value("64MiB"),
+            "Largest request body (413).",
+        ),
+    ],
+};
+
+/// `sites[].cache`.
+pub static SITE_CACHE: Table = Table {
+    name: "sites[].cache",
+    doc: "How a site is cached. Defaults that differ by preset are told for both.",
+    keys: &[
+        key(
+            "enabled",
+            Flag,
+            Value("true"),
+            "`false`: nothing is looked up or stored.",
+        ),
+        key(
+            "ttl",
+            DURATION_OR_ZERO,
+            Told("`0s`; `wordpress`: `5m`"),
+            "Freshness of answers that say nothing about it; zero is none.",
+        ),
+        key(
+            "ttl_max",
+            DURATION,
+            Value("365d"),
+            "Longest freshness, whatever the origin says.",
+        ),
+        key(
+            "stale_while_revalidate",
+            DURATION_OR_ZERO,
+            Told("`0s`; `wordpress`: `1d`"),
+            "How long after its freshness an answer is served while a new one is fetched. The answer's own directive wins.",
+        ),
+        key(
+            "stale_if_error",
+            DURATION_OR_ZERO,
+            Told("`0s`; `wordpress`: `1d`"),
+            "How long after its freshness an answer is served when the origin fails. The answer's own directive wins.",
+        ),
+        key(
+            "heuristic",
+            Flag,
+            Value("false"),
+            "Where RFC 9111 4.2.2 allows it, 10 % of the age of `Last-Modified` as freshness.",
+        ),
+        key(
+            "request_directives",
+            Choice(&["honour", "ignore"]),
+            Told("`honour`; `wordpress`: `ignore`"),
+            "`Cache-Control` of requests: `honour` all of RFC 9111 5.2.1, or `ignore` all but `only-if-cached` and \
+             `no-store`, so that a visitor's reload costs the origin nothing.",
+        ),
+        key(
+            "stale_with_s_maxage",
+            Flag,
+            Value("true"),
+            "Honour `stale-while-revalidate` also beside `s-maxage`.",
+        ),
+        key(
+            "insecure_store_set_cookie",
+            Flag,
+            Value("false"),
+            "Store answers with `Set-Cookie` where RFC 9111 allows: one visitor's cookie may reach others. Warns at start.",
+        ),
+        key(
+            "debug_headers",
+            Flag,
+            Value("true"),
+            "Send `Cache-Status` and `X-Cache` to clients.",
+        ),
+    ],
+};

@@ -1,0 +1,60 @@
+//! `admin`.
+
+use super::super::keys::ADMIN;
+use super::super::model::{Admin, Listen};
+use super::super::reader::Map;
+use super::super::value::socket;
+use super::files;
+use super::listen::overlap;
+
+/// The admin listener; `off` (or the `false` some tools make of it) is none.
+pub(super) fn admin(root: &Map<'_>, listen: &[Listen]) -> Admin {
+    let field = root.field("admin");
+    if field
+        .as_ref()
+        .and_then(|field| field.word())
+        .is_some_and(|word| matches!(word, "off" | "false"))
+    {
+        return Admin {
+            address: None,
+            token_file: None,
+        };
+    }
+    let map = match &field {
+        Some(field) => field.map(&ADMIN),
+        None => root.absent("admin", &ADMIN),
+    };
+    let address = map.parsed("address", socket);
+    let token_file = map.path("token_file").map(|(path, field)| {
+        files::secret(&path, &field);
+        path
+    });
+    if let Some(address) = address {
+        check_address(&map, address, token_file.is_some(), listen);
+    }
+    Admin { address, token_file }
+}
+
+fn check_address(map: &Map<'_>, address: std::net::SocketAddr, token: bool, listen: &[Listen]) {
+    let (at, path) = match map.field("address") {
+        Some(field) => (field.at, field.path),
+        None => (map.at, map.path.clone()),
+    };
+    if !address.ip().to_canonical().is_loopback() && !token && map.field("token_file").is_none() {
+        map.reader().error(
+            at,
+            &path,
+            format!("`{address}` is not loopback: anybody who reaches it could purge"),
+            "add `token_file`, or use `127.0.0.1`",
+        );
+    }
+    if let Some(other) = listen.iter().find(|other| overlap(other.address, address)) {
+        let problem = format!("`{address}` is taken by the listener on `{}`", other.address);
+        map.reader().error(
+            at,
+            &path,
+            problem,
+            "give the admin listener another port, or write `admin: off`",
+        );
+    }
+}

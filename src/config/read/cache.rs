@@ -1,0 +1,66 @@
+//! `cache`.
+
+use super::super::keys::{CACHE, CACHE_REDIS};
+use super::super::model::{Cache, RedisCache, RedisTarget};
+use super::super::reader::{Field, Map};
+use super::super::value::{Wrong, bytes_text, quoted};
+use super::redis;
+
+/// The tiered cache.
+pub(super) fn cache(root: &Map<'_>) -> Cache {
+    let map = root.map("cache", &CACHE);
+    let cache = Cache {
+        memory: map.size("memory"),
+        redis: map.field("redis").and_then(|field| redis_tier(&map, &field)),
+        object_max: map.size("object_max"),
+        lock_wait: map.duration("lock_wait"),
+        lock_age: map.duration("lock_age"),
+        uncacheable_memory: map.duration("uncacheable_memory"),
+        purges_max: map.count("purges_max"),
+    };
+    if cache.object_max > cache.memory
+        && let Some(field) = map.field("object_max").or_else(|| map.field("memory"))
+    {
+        field.warn(
+            format!(
+                "objects up to {} do not fit into {}",
+                bytes_text(cache.object_max),
+                bytes_text(cache.memory)
+            ),
+            "give `memory` several times `object_max`",
+        );
+    }
+    cache
+}
+
+fn redis_tier(cache: &Map<'_>, field: &Field<'_>) -> Option<RedisCache> {
+    let (target, map) = redis::target(field, cache, "redis", &CACHE_REDIS);
+    settings(target, &map)
+}
+
+fn settings(target: Option<RedisTarget>, map: &Map<'_>) -> Option<RedisCache> {
+    let (timeout, queue_max) = (map.duration("timeout"), map.count("queue_max"));
+    let (queue_bytes, object_max) = (map.size("queue_bytes"), map.size("object_max"));
+    let (ttl_max, prefix) = (map.duration("ttl_max"), map.parsed("prefix", prefix));
+    Some(RedisCache {
+        target: target?,
+        timeout,
+        queue_max,
+        queue_bytes,
+        object_max,
+        ttl_max,
+        prefix: prefix.unwrap_or_default(),
+    })
+}
+
+/// A prefix is part of keys and of the pattern that purges scan for.
+fn prefix(text: &str) -> Result<String, Wrong> {
+    let fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'-' | b'_' | b'.' | b'/');
+    if text.len() <= 64 && text.bytes().all(fit) {
+        return Ok(text.to_owned());
+    }
+    Err(Wrong::new(
+        format!("{} is no good key prefix", quoted(text)),
+        "write at most 64 ASCII letters, digits and `:`, `-`, `_`, `.`, `/`",
+    ))
+}

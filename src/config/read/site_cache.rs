@@ -1,0 +1,67 @@
+//! `sites[].cache`, with the preset's defaults filled in.
+
+use std::time::Duration;
+
+use super::super::model::{Preset, RequestDirectives, SiteCache};
+use super::super::reader::Map;
+
+/// Defaults that depend on the preset.
+struct Defaults {
+    ttl: Duration,
+    stale_while_revalidate: Duration,
+    stale_if_error: Duration,
+    request_directives: RequestDirectives,
+}
+
+fn defaults(preset: Preset) -> Defaults {
+    const DAY: Duration = Duration::from_secs(86_400);
+    match preset {
+        Preset::Standard => Defaults {
+            ttl: Duration::ZERO,
+            stale_while_revalidate: Duration::ZERO,
+            stale_if_error: Duration::ZERO,
+            request_directives: RequestDirectives::Honour,
+        },
+        Preset::Wordpress => Defaults {
+            ttl: Duration::from_secs(300),
+            stale_while_revalidate: DAY,
+            stale_if_error: DAY,
+            request_directives: RequestDirectives::Ignore,
+        },
+    }
+}
+
+/// How a site is cached.
+pub(super) fn site_cache(map: &Map<'_>, preset: Preset) -> SiteCache {
+    let defaults = defaults(preset);
+    let cache = SiteCache {
+        enabled: map.flag("enabled"),
+        ttl: map.duration_or("ttl", defaults.ttl),
+        ttl_max: map.duration("ttl_max"),
+        stale_while_revalidate: map.duration_or("stale_while_revalidate", defaults.stale_while_revalidate),
+        stale_if_error: map.duration_or("stale_if_error", defaults.stale_if_error),
+        heuristic: map.flag("heuristic"),
+        request_directives: match map.choice("request_directives") {
+            Some("honour") => RequestDirectives::Honour,
+            Some("ignore") => RequestDirectives::Ignore,
+            _ => defaults.request_directives,
+        },
+        stale_with_s_maxage: map.flag("stale_with_s_maxage"),
+        store_set_cookie: map.flag("insecure_store_set_cookie"),
+        debug_headers: map.flag("debug_headers"),
+    };
+    if cache.store_set_cookie
+        && let Some(field) = map.field("insecure_store_set_cookie")
+    {
+        field.warn(
+            "one visitor's cookie may reach others",
+            "let the origin set cookies on answers it does not cache",
+        );
+    }
+    if cache.ttl > cache.ttl_max
+        && let Some(field) = map.field("ttl").or_else(|| map.field("ttl_max"))
+    {
+        field.error("`ttl` is longer than `ttl_max`", "make `ttl_max` at least `ttl`");
+    }
+    cache
+}

@@ -1,0 +1,146 @@
+//! WordPress without a plugin: who may share a page is told by path, cookies and query alone.
+//!
+//! Anonymous pages of WordPress say nothing about caching, and neither do pages with somebody's name
+//! or a protected body in them. So the request decides: paths and cookies that mean a person pass,
+//! everything else is asked anonymously (no cookie reaches the origin) and may be shared.
+
+use http::{HeaderName, Method, header};
+
+use super::{CacheRequest, PageClass, RequestFacts, RequestVerdict};
+
+mod body;
+mod cookies;
+mod files;
+mod freshness;
+mod path;
+mod query;
+mod response;
+mod rest;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use body::body_check;
+pub(super) use response::response;
+
+use path::PathVerdict;
+use query::Unknown;
+
+/// Freshness of a URL with a parameter that WordPress does not know: anybody can make up another one.
+const UNKNOWN_PARAMETER_TTL: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Headers that overrule the method, the URL or a module of the origin.
+const OVERRIDES: [&str; 8] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+    "proxy",
+    "surrogate-capability",
+    "x-host",
+];
+
+/// Prefixes of headers that only a gateway may say to an origin.
+const GATEWAY_PREFIXES: [&str; 3] = ["x-lscache", "esi-", "x-accel-"];
+
+/// Answer headers meant for the gateway, or telling an attacker more than a visitor needs.
+const INTERNAL: [&str; 9] = [
+    "x-powered-by",
+    "x-pingback",
+    "surrogate-control",
+    "surrogate-key",
+    "cache-tag",
+    "xkey",
+    "x-cache-tags",
+    "cf-edge-cache",
+    "x-sendfile",
+];
+
+/// Prefixes of such answer headers.
+const INTERNAL_PREFIXES: [&str; 2] = ["x-litespeed-", "x-accel-"];
+
+/// See [`super::request`]. The order of the rules is part of the contract: the first that speaks gives
+/// the reason.
+pub(super) fn request(facts: &RequestFacts<'_>) -> RequestVerdict {
+    match classify(facts) {
+        Ok(request) => RequestVerdict::Cache(request),
+        Err(reason) => RequestVerdict::Bypass(reason),
+    }
+}
+
+fn classify(facts: &RequestFacts<'_>) -> Result<CacheRequest, &'static str> {
+    if facts.method != Method::GET && facts.method != Method::HEAD {
+        return Err("method");
+    }
+    if has_body(facts) {
+        return Err("body");
+    }
+    let path = path::classify(facts.path);
+    let (mut class, anonymous_file) = match &path {
+        PathVerdict::Never => return Err("path"),
+        PathVerdict::Ambiguous => return Err("ambiguous-path"),
+        PathVerdict::Rest(route) => {
+            rest::check(route, facts.headers)?;
+            (PageClass::Rest, false)
+        }
+        PathVerdict::Page(class) => (*class, false),
+        PathVerdict::PublicFile(class) => (*class, true),
+    };
+    if !anonymous_file && cookies::bypass(facts.headers) {
+        return Err("cookie");
+    }
+    if facts.headers.contains_key(header::AUTHORIZATION) {
+        return Err("authorization");
+    }
+    let query = query::normalise(facts.query.unwrap_or_default())?;
+    if let Some(route) = &query.rest_route {
+        rest::check(route, facts.headers)?;
+        class = PageClass::Rest;
+    }
+    if class == PageClass::Html {
+        class = query.class.unwrap_or(class);
+    }
+    if let PageClass::Static { versioned, .. } = &mut class {
+        *versioned |= query.versioned;
+    }
+    let is_file = matches!(class, PageClass::Static { .. } | PageClass::AdminAsset);
+    Ok(CacheRequest {
+        ttl_max: (query.unknown == Unknown::Present && !is_file).then_some(UNKNOWN_PARAMETER_TTL),
+        query: query.text,
+        strip_cookies: true,
+        class,
+    })
+}
+
+/// A body on a GET: PHP reads it, the key does not.
+fn has_body(facts: &RequestFacts<'_>) -> bool {
+    facts.headers.contains_key(header::TRANSFER_ENCODING)
+        || facts
+            .headers
+            .get(header::CONTENT_LENGTH)
+            .is_some_and(|length| length.as_bytes() != b"0")
+}
+
+/// See [`super::drops_request_header`].
+pub(super) fn drops_request_header(cacheable: bool, name: &HeaderName) -> bool {
+    let name = name.as_str();
+    OVERRIDES.contains(&name)
+        || GATEWAY_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || (cacheable && name == header::COOKIE.as_str())
+}
+
+/// See [`super::drops_response_header`].
+pub(super) fn drops_response_header(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    INTERNAL.contains(&name) || INTERNAL_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// See [`super::ignores_vary`]: cookies never reach the origin, the scheme is in the key, and one copy
+/// serves every browser.
+pub(super) fn ignores_vary(name: &str) -> bool {
+    ["cookie", "x-forwarded-proto", "user-agent"]
+        .iter()
+        .any(|ignored| name.eq_ignore_ascii_case(ignored))
+}

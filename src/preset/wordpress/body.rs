@@ -1,0 +1,77 @@
+//! A page's body before it is stored: whole, and without tokens that die before it.
+
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::{HeaderMap, StatusCode, header};
+use regex::bytes::Regex;
+
+use super::files;
+use super::response::media_type;
+use crate::preset::PageClass;
+
+/// A page shorter than this is a white screen or an error message.
+const PAGE_MIN: usize = 255;
+
+/// Half the life of a WordPress nonce, seconds; ticks are counted from the epoch.
+const TICK: u64 = 43_200;
+
+/// Time left to a visitor who gets a page in its last moment.
+const GRACE: Duration = Duration::from_secs(3600);
+
+/// Where themes and plugins leave nonces: form fields, links, script settings.
+static NONCE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(concat!(
+        r#"(?-u)_wpnonce|wpApiSettings|createNonceMiddleware|data-nonce="#,
+        r#"|(?:[nN]once|security)["']?\s*[:=]\s*["'][0-9a-f]{10}["']"#,
+    ))
+    .ok()
+});
+
+/// See [`crate::preset::body_check`].
+pub(in crate::preset) fn body_check(
+    class: PageClass,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: SystemTime,
+) -> Result<Option<Duration>, &'static str> {
+    let page = files::is_page(&media_type(headers));
+    let encoded = headers
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if encoded {
+        // It cannot be read without decoding: assume that there is a nonce.
+        return Ok(page.then(|| nonce_life(now)));
+    }
+    if page && status == StatusCode::OK {
+        if body.len() < PAGE_MIN {
+            return Err("short-page");
+        }
+        if !closes(body) {
+            return Err("open-page");
+        }
+    }
+    let scanned = page || matches!(class, PageClass::Rest | PageClass::Any);
+    Ok((scanned && has_nonce(body)).then(|| nonce_life(now)))
+}
+
+/// Whether a page says `</html>`, looked for from its end.
+fn closes(body: &[u8]) -> bool {
+    const END: &[u8] = b"</html>";
+    body.windows(END.len())
+        .rev()
+        .any(|window| window.eq_ignore_ascii_case(END))
+}
+
+fn has_nonce(body: &[u8]) -> bool {
+    NONCE.as_ref().is_none_or(|nonce| nonce.is_match(body))
+}
+
+/// How long a page with a nonce made now may live: a nonce is valid in its own tick and the next. 11 to 23
+/// hours.
+fn nonce_life(now: SystemTime) -> Duration {
+    let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let expiry = seconds.div_ceil(TICK).saturating_add(1).saturating_mul(TICK);
+    Duration::from_secs(expiry.saturating_sub(seconds)).saturating_sub(GRACE)
+}

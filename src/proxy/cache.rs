@@ -1,0 +1,354 @@
+//! The cache's side of a request: key, lookup, judging what was found, deciding what to store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, Method, header};
+use pingora_cache::RespCacheable::{self, Cacheable, Uncacheable};
+use pingora_cache::{CacheKey, CacheMeta, CacheOptionOverrides, ForcedFreshness, NoCacheReason};
+use pingora_core::{Error, ErrorSource, ErrorType, Result};
+use pingora_http::ResponseHeader;
+use pingora_proxy::Session;
+
+use super::Gateway;
+use super::context::{Key, RequestContext};
+use super::headers::RequestFields;
+use super::key::{Target, hashes};
+use super::request::mark_background;
+use crate::app::SiteRuntime;
+use crate::cache::Times;
+use crate::cache::policy::hop_by_hop::stored_headers;
+use crate::cache::policy::reuse::expire;
+use crate::cache::policy::validate::merge_304;
+use crate::cache::policy::vary::{self, Vary};
+use crate::cache::policy::{
+    Exchange, Failure, Overrides, RefuseReason, Reuse, StoreDecision, may_serve_on_error, reuse,
+    store_decision,
+};
+use crate::cache::status::Cause;
+use crate::cache::storage::{FoundEntry, Lookup, Storing, engine_key, epoch};
+use crate::preset::{self, Freshness, PageClass, ResponseRule, StoreRule};
+
+/// Times a waiter may wake to a fill that was not for it (another variant, a failed fill) before it
+/// fetches on its own.
+const LOCK_RETRIES: usize = 3;
+
+/// Turns the cache on for a request that may be looked up.
+pub fn enable(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext) {
+    let Some(site) = cx.site.clone() else { return };
+    if cx.cache.bypass.is_some() {
+        return;
+    }
+    let Some(class) = cx.cache.request.as_ref().map(|request| request.class) else {
+        return;
+    };
+    let lookup = lookup_for(gateway, session, cx, &site, class);
+    cx.cache.key = Some(Key {
+        base: lookup.base,
+        root: lookup.root,
+        seq: lookup.seq,
+    });
+    cx.cache.lookup = Some(lookup);
+    let mut waits = CacheOptionOverrides::default();
+    waits.wait_timeout = Some(gateway.lock_wait);
+    waits.max_lock_retries = Some(LOCK_RETRIES);
+    session.cache.enable(
+        gateway.storage,
+        None,
+        Some(gateway.uncacheable),
+        Some(gateway.lock),
+        Some(waits),
+    );
+}
+
+fn lookup_for(
+    gateway: &Gateway,
+    session: &mut Session,
+    cx: &RequestContext,
+    site: &SiteRuntime,
+    class: PageClass,
+) -> Arc<Lookup> {
+    let uri = session.req_header().uri.clone();
+    let target = Target {
+        scheme: cx.facts.scheme.as_str(),
+        host: &cx.facts.authority.host,
+        path: uri.path(),
+        query: uri.query(),
+    };
+    let mut fields = RequestFields(session.req_header_mut());
+    let key = hashes(site, &cx.filter_context(site), target, &mut fields);
+    Arc::new(Lookup {
+        base: key.base,
+        root: key.root,
+        host: cx.facts.authority.host.clone(),
+        path: uri.path().to_owned(),
+        seq: gateway.app.cache.head(),
+        request: session.req_header().headers.clone(),
+        preset: site.config.preset,
+        class,
+        found: parking_lot::Mutex::default(),
+    })
+}
+
+/// The engine's key for this request.
+///
+/// # Errors
+/// When the cache was not enabled by [`enable`].
+pub fn key(cx: &RequestContext) -> Result<CacheKey> {
+    match &cx.cache.lookup {
+        Some(lookup) => Ok(engine_key(Arc::clone(lookup))),
+        None => Error::e_explain(ErrorType::InternalError, "a lookup without a key"),
+    }
+}
+
+/// Judges a stored object that was found.
+pub fn judge(gateway: &Gateway, cx: &mut RequestContext, meta: &CacheMeta) -> Option<ForcedFreshness> {
+    let found = meta.extensions().get::<FoundEntry>()?;
+    cx.cache.found = Some(Arc::clone(&found.entry));
+    cx.cache.serve_while_revalidate = false;
+    let now = gateway.app.clock.now();
+    let times = match found.purged_at {
+        Some(at) => expire(&found.entry.times, at),
+        None => found.entry.times,
+    };
+    cx.cache.times = Some(times);
+    match reuse(&times, &found.entry.headers, &cx.cache.directives, now) {
+        Reuse::Fresh => Some(ForcedFreshness::ForceFresh),
+        Reuse::StaleAccepted => {
+            cx.cache.stale_accepted = true;
+            Some(ForcedFreshness::ForceFresh)
+        }
+        Reuse::Stale { while_revalidate, .. } => {
+            cx.cache.serve_while_revalidate = while_revalidate;
+            cx.cache.cause = Some(if found.purged_at.is_some() {
+                Cause::Purged
+            } else {
+                Cause::Stale
+            });
+            Some(ForcedFreshness::ForceExpiredServeStale {
+                expired_at: found.purged_at,
+            })
+        }
+        Reuse::Revalidate(reason) => {
+            cx.cache.cause = Some(Cause::Request(reason));
+            Some(ForcedFreshness::ForceExpired)
+        }
+    }
+}
+
+/// Whether a stale object may be served now: while it is refreshed (`error` is `None`), or instead of an
+/// error.
+pub fn may_serve_stale(
+    gateway: &Gateway,
+    session: &mut Session,
+    cx: &mut RequestContext,
+    error: Option<&Error>,
+) -> bool {
+    let Some(error) = error else {
+        if cx.cache.serve_while_revalidate {
+            // The engine is about to copy this request for the refresh.
+            mark_background(session.req_header_mut(), &cx.facts);
+            cx.cache.served_stale = true;
+        }
+        return cx.cache.serve_while_revalidate;
+    };
+    if *error.esource() == ErrorSource::Downstream {
+        return false;
+    }
+    let (Some(site), Some(entry), Some(times)) = (&cx.site, &cx.cache.found, cx.cache.times) else {
+        return false;
+    };
+    let failure = match (error.etype(), cx.upstream.status) {
+        (ErrorType::HTTPStatus(_), Some(status)) if status.is_server_error() => Failure::Status(status),
+        _ => Failure::Unreachable,
+    };
+    let now = gateway.app.clock.now();
+    let serve = may_serve_on_error(
+        &times,
+        &entry.headers,
+        &cx.cache.directives,
+        &site.config.cache,
+        failure,
+        now,
+    );
+    if serve {
+        cx.cache.stale_on_error = true;
+        cx.cache.served_stale = true;
+    }
+    serve
+}
+
+/// Decides whether the origin's answer is stored, and for how long.
+pub fn decide_store(
+    gateway: &Gateway,
+    session: &Session,
+    response: &ResponseHeader,
+    cx: &mut RequestContext,
+) -> RespCacheable {
+    let Some(site) = cx.site.clone() else {
+        return Uncacheable(NoCacheReason::OriginNotCache);
+    };
+    let now = gateway.app.clock.now();
+    let mut head = response.clone();
+    // The engine merges five fields of a 304; RFC 9111 3.2 asks for all.
+    if let (Some(fresh), Some(entry)) = (cx.cache.not_modified.take(), &cx.cache.found) {
+        super::headers::replace(&mut head, &merge_304(&entry.headers, &fresh, now));
+    }
+    let Some(request) = cx.cache.request.clone() else {
+        return Uncacheable(NoCacheReason::OriginNotCache);
+    };
+    let rule = match preset::response(
+        site.config.preset,
+        &request,
+        &site.config.cache,
+        head.status,
+        &head.headers,
+        now,
+    ) {
+        ResponseRule::Refuse(reason) => {
+            cx.cache.refused_by_preset = Some(reason);
+            return Uncacheable(NoCacheReason::Custom(reason));
+        }
+        ResponseRule::Store(rule) => rule,
+    };
+    if rule.strip_set_cookie {
+        head.remove_header(&header::SET_COOKIE);
+    }
+    let asked = cx
+        .cache
+        .lookup
+        .as_ref()
+        .map_or(&session.req_header().headers, |lookup| &lookup.request);
+    let vary_ignore = ignored_vary(site.config.preset, &head.headers);
+    let overrides = Overrides {
+        ttl: match rule.freshness {
+            Freshness::Policy { default } => Some(default),
+            Freshness::Fixed { .. } => None,
+        },
+        life_max: None,
+        surrogate_control: false,
+        vary_ignore: &vary_ignore,
+    };
+    let exchange = Exchange {
+        method: if session.req_header().method == Method::HEAD {
+            &Method::GET
+        } else {
+            &session.req_header().method
+        },
+        request: asked,
+        no_store: cx.cache.directives.no_store,
+        requested_at: cx.received,
+    };
+    let judged = policy_headers(&rule, &head.headers);
+    match store_decision(
+        &exchange,
+        head.status,
+        &judged,
+        &site.config.cache,
+        &overrides,
+        now,
+    ) {
+        StoreDecision::Refuse(reason) => {
+            cx.cache.refused = Some(reason);
+            Uncacheable(refusal(reason, head.status))
+        }
+        StoreDecision::Store(times) => {
+            let times = capped(times, &rule, request.ttl_max);
+            cx.cache.stored_for = Some(times.fresh_until.duration_since(now).unwrap_or_default());
+            let vary = match vary::of(asked, &head.headers, &vary_ignore) {
+                Vary::Names(names) => names,
+                Vary::Any | Vary::TooMany => return Uncacheable(NoCacheReason::Custom("vary-any")),
+            };
+            let stored = stored_headers(&head.headers, now);
+            super::headers::replace(&mut head, &stored);
+            Cacheable(meta(head, times, vary))
+        }
+    }
+}
+
+/// Why the engine does not store: a 5xx is the origin's trouble of the moment, which must not be
+/// remembered as the nature of the page.
+fn refusal(reason: RefuseReason, status: http::StatusCode) -> NoCacheReason {
+    if status.is_server_error() {
+        NoCacheReason::UpstreamError
+    } else {
+        NoCacheReason::Custom(reason.as_str())
+    }
+}
+
+fn meta(head: ResponseHeader, times: Times, vary: Vec<http::HeaderName>) -> CacheMeta {
+    let seconds = |window: Duration| u32::try_from(window.as_secs()).unwrap_or(u32::MAX);
+    let mut meta = CacheMeta::new(
+        times.fresh_until,
+        times.stored_at,
+        seconds(times.stale_while_revalidate),
+        seconds(times.stale_if_error),
+        head,
+    );
+    meta.set_epoch_override(epoch(&times));
+    meta.extensions_mut().insert(Storing { times, vary });
+    meta
+}
+
+/// What policy reads: where the preset itself says how long an answer lives, that stands for the
+/// answer's own fields.
+fn policy_headers(rule: &StoreRule, headers: &HeaderMap) -> HeaderMap {
+    let mut headers = headers.clone();
+    if let Freshness::Fixed {
+        ttl,
+        stale_while_revalidate,
+        stale_if_error,
+    } = rule.freshness
+    {
+        let mut value = format!("max-age={}", ttl.as_secs());
+        for (name, window) in [
+            ("stale-while-revalidate", stale_while_revalidate),
+            ("stale-if-error", stale_if_error),
+        ] {
+            if let Some(window) = window {
+                value.push_str(&format!(", {name}={}", window.as_secs()));
+            }
+        }
+        headers.remove(header::EXPIRES);
+        for name in [
+            "cdn-cache-control",
+            "popgate-cdn-cache-control",
+            "surrogate-control",
+            "pragma",
+        ] {
+            headers.remove(name);
+        }
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(header::CACHE_CONTROL, value);
+        }
+    }
+    headers
+}
+
+/// The preset's caps on an answer's life.
+fn capped(times: Times, rule: &StoreRule, request_ttl_max: Option<Duration>) -> Times {
+    let mut times = times;
+    for ttl_max in [rule.ttl_max, request_ttl_max].into_iter().flatten() {
+        times.fresh_until = times.fresh_until.min(times.stored_at + ttl_max);
+    }
+    if rule.no_stale {
+        times.stale_while_revalidate = Duration::ZERO;
+        times.stale_if_error = Duration::ZERO;
+    }
+    times
+}
+
+/// Fields in `Vary` that the preset's own rules stand in for.
+fn ignored_vary(preset: crate::config::Preset, headers: &HeaderMap) -> Vec<http::HeaderName> {
+    let mut ignored = Vec::new();
+    for value in headers.get_all(header::VARY) {
+        for member in value.as_bytes().split(|b| *b == b',') {
+            if let Ok(name) = http::HeaderName::from_bytes(member.trim_ascii())
+                && preset::ignores_vary(preset, name.as_str())
+            {
+                ignored.push(name);
+            }
+        }
+    }
+    ignored
+}

@@ -1,0 +1,210 @@
+//! What one request carries from hook to hook.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use http::{HeaderMap, StatusCode, Version};
+use popgate_filters::{CountryCode, FilterContext, GeoRecord, Scheme};
+
+use super::normalise::{Authority, Refusal};
+use crate::app::{Live, SiteRuntime};
+use crate::cache::policy::{BypassReason, Directives, RefuseReason};
+use crate::cache::status::{Cause, Outcome};
+use crate::cache::storage::Lookup;
+use crate::cache::{Entry, KeyHash, PurgeSeq, Times};
+use crate::endpoint::fast_user::Deferred;
+use crate::origin::{Lease, ServerId};
+use crate::preset::CacheRequest;
+use crate::visitor::Visitor;
+
+/// The request's context (Pingora's CTX).
+pub struct RequestContext {
+    /// When the head was read, for durations.
+    pub started: Instant,
+    /// The same by the wall clock, for ages.
+    pub received: SystemTime,
+    /// The configuration it is served under, to its end.
+    pub live: Arc<Live>,
+    /// Its site, once known.
+    pub site: Option<Arc<SiteRuntime>>,
+    /// Who asks for what.
+    pub facts: Facts,
+    /// A background refresh of a stale object, not a client's request.
+    pub background: bool,
+    /// Why it was refused before it reached a site.
+    pub refusal: Option<Refusal>,
+    /// How the cache comes in.
+    pub cache: CacheContext,
+    /// How the origin comes in.
+    pub upstream: UpstreamContext,
+    /// Bytes of request body seen.
+    pub body_seen: u64,
+    /// A write to be done after the answer.
+    pub deferred: Option<Deferred>,
+    /// What the answer was made of; decided once, in the response hook.
+    pub outcome: Option<Outcome>,
+}
+
+/// Who asks for what; settled before any filter runs.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Host as sent and as known.
+    pub authority: Authority,
+    /// The visitor behind the peer.
+    pub visitor: Visitor,
+    /// The other end of the connection.
+    pub peer: IpAddr,
+    /// Where the visitor is; `None`: no geo source.
+    pub geo: Option<GeoRecord>,
+    /// `CF-IPCountry` of a trusted peer.
+    pub inherited_country: Option<CountryCode>,
+    /// `X-Forwarded-Host` of a trusted peer.
+    pub forwarded_host: Option<String>,
+    /// The visitor's scheme.
+    pub scheme: Scheme,
+    /// Version the client speaks.
+    pub version: Version,
+    /// Request id.
+    pub ray: String,
+    /// Path and query as sent.
+    pub target: String,
+}
+
+/// How the cache comes into a request.
+#[derive(Default)]
+pub struct CacheContext {
+    /// What the preset made of the request; `None`: passed.
+    pub request: Option<CacheRequest>,
+    /// Request directives that count.
+    pub directives: Directives,
+    /// Why the cache is not asked.
+    pub bypass: Option<BypassReason>,
+    /// The key: what purges name, and the root of its variants.
+    pub key: Option<Key>,
+    /// The stored object found, fresh or not.
+    pub found: Option<Arc<Entry>>,
+    /// The object found may be served while it is refreshed.
+    pub serve_while_revalidate: bool,
+    /// What the engine's key carries.
+    pub lookup: Option<Arc<Lookup>>,
+    /// The found object's life, a soft purge counted.
+    pub times: Option<Times>,
+    /// Why the found object was not used as it is.
+    pub cause: Option<Cause>,
+    /// It is stale and the client takes it so.
+    pub stale_accepted: bool,
+    /// It is served stale because the origin failed.
+    pub stale_on_error: bool,
+    /// It is served stale.
+    pub served_stale: bool,
+    /// Why the answer was not stored.
+    pub refused: Option<RefuseReason>,
+    /// Why the preset did not store the answer.
+    pub refused_by_preset: Option<&'static str>,
+    /// Freshness given to an answer that is stored.
+    pub stored_for: Option<Duration>,
+    /// Header of a 304 that is being merged.
+    pub not_modified: Option<HeaderMap>,
+}
+
+/// A request's cache key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// Scheme, host, path, query: what a URL purge names.
+    pub base: KeyHash,
+    /// `base` and what filters added: the root of the object's variants.
+    pub root: KeyHash,
+    /// Purge log position before the lookup.
+    pub seq: PurgeSeq,
+}
+
+/// How the origin comes into a request.
+#[derive(Default)]
+pub struct UpstreamContext {
+    /// Place at a server, held until the answer is complete.
+    pub lease: Option<Lease>,
+    /// Servers tried in vain.
+    pub tried: Vec<ServerId>,
+    /// Tries so far.
+    pub tries: usize,
+    /// The last server's name.
+    pub server: Option<String>,
+    /// When the request was sent.
+    pub sent: Option<Instant>,
+    /// Until the first byte of the answer.
+    pub first_byte: Option<Duration>,
+    /// The answer's status.
+    pub status: Option<StatusCode>,
+    /// Why no server could be leased: the answer's Retry-After.
+    pub retry_after: Option<Duration>,
+    /// The request's bytes may have reached a server.
+    pub sent_anything: bool,
+    /// This try went over a connection used before.
+    pub reused: bool,
+}
+
+impl RequestContext {
+    /// For a request that was just read.
+    #[must_use]
+    pub fn new(live: Arc<Live>, received: SystemTime) -> Self {
+        Self {
+            started: Instant::now(),
+            received,
+            live,
+            site: None,
+            facts: Facts::unknown(),
+            background: false,
+            refusal: None,
+            cache: CacheContext::default(),
+            upstream: UpstreamContext::default(),
+            body_seen: 0,
+            deferred: None,
+            outcome: None,
+        }
+    }
+
+    /// What filters may know.
+    #[must_use]
+    pub fn filter_context<'a>(&'a self, site: &'a SiteRuntime) -> FilterContext<'a> {
+        FilterContext {
+            ip: self.facts.visitor.ip,
+            peer: self.facts.peer,
+            peer_trusted: self.facts.visitor.peer_trusted,
+            chain: &self.facts.visitor.chain,
+            geo: self.facts.geo.as_ref(),
+            inherited_country: self.facts.inherited_country,
+            scheme: self.facts.scheme,
+            host: &self.facts.authority.as_sent,
+            forwarded_host: self.facts.forwarded_host.as_deref(),
+            site: &site.config.name,
+            ray: &self.facts.ray,
+            pop: &self.live.config.pop,
+            version: self.facts.version,
+        }
+    }
+}
+
+impl Facts {
+    /// Before anything is known.
+    #[must_use]
+    pub fn unknown() -> Self {
+        let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        Self {
+            authority: Authority::default(),
+            visitor: Visitor {
+                ip: nobody,
+                peer_trusted: false,
+                chain: Vec::new(),
+            },
+            peer: nobody,
+            geo: None,
+            inherited_country: None,
+            forwarded_host: None,
+            scheme: Scheme::Http,
+            version: Version::HTTP_11,
+            ray: String::new(),
+            target: String::new(),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! From an error to the status a client sees: the only place where that is decided.
+
+use http::StatusCode;
+use pingora_core::{Error, ErrorSource, ErrorType};
+use pingora_proxy::{FailToProxy, Session};
+
+use super::answer;
+use super::context::RequestContext;
+use crate::cache::policy::RefuseReason;
+
+/// The status for an error; `None` when the client is gone.
+#[must_use]
+pub fn status(error: &Error) -> Option<StatusCode> {
+    match error.etype() {
+        ErrorType::HTTPStatus(code) => StatusCode::from_u16(*code).ok(),
+        kind => match error.esource() {
+            ErrorSource::Upstream => Some(match kind {
+                ErrorType::ConnectTimedout | ErrorType::ReadTimedout | ErrorType::WriteTimedout => {
+                    StatusCode::GATEWAY_TIMEOUT
+                }
+                _ => StatusCode::BAD_GATEWAY,
+            }),
+            ErrorSource::Downstream => match kind {
+                ErrorType::WriteError
+                | ErrorType::ReadError
+                | ErrorType::ConnectionClosed
+                | ErrorType::WriteTimedout => None,
+                ErrorType::ReadTimedout => Some(StatusCode::REQUEST_TIMEOUT),
+                _ => Some(StatusCode::BAD_REQUEST),
+            },
+            ErrorSource::Internal | ErrorSource::Unset => Some(StatusCode::INTERNAL_SERVER_ERROR),
+        },
+    }
+}
+
+/// Answers for a request that failed, unless an answer has begun.
+pub async fn answer(session: &mut Session, error: &Error, cx: &mut RequestContext) -> FailToProxy {
+    let Some(status) = status(error) else {
+        return failed(0);
+    };
+    if session.response_written().is_some() {
+        return failed(status.as_u16());
+    }
+    let mut page = answer::error(status);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        let wait = cx
+            .upstream
+            .retry_after
+            .unwrap_or(std::time::Duration::from_secs(1));
+        answer::retry_after(&mut page, wait);
+    }
+    // What is left of a request that was refused half-read cannot be told from the next one.
+    if status.is_client_error() {
+        session.set_keepalive(None);
+    }
+    if let Ok(mut head) = answer::head(&page) {
+        let sent = super::response::own(cx, &mut head);
+        if sent.is_err() || answer::send(session, head, page.body).await.is_err() {
+            return failed(0);
+        }
+    }
+    failed(status.as_u16())
+}
+
+fn failed(code: u16) -> FailToProxy {
+    FailToProxy {
+        error_code: code,
+        can_reuse_downstream: false,
+    }
+}
+
+/// The word under which a refused answer is counted.
+#[must_use]
+pub fn refusal_label(reason: Option<RefuseReason>, by_preset: Option<&'static str>) -> Option<&'static str> {
+    by_preset.or(reason.map(RefuseReason::as_str))
+}

@@ -1,0 +1,84 @@
+//! From a request to its cache key.
+
+use http::Method;
+use popgate_filters::{FilterContext, Headers, KeyParts, RequestParts};
+
+use crate::app::SiteRuntime;
+use crate::cache::KeyHash;
+use crate::cache::key::normal_percent;
+
+/// The two hashes of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hashes {
+    /// Scheme, host, path, query: what a URL purge names.
+    pub base: KeyHash,
+    /// `base` and what filters added: the root of the object's variants.
+    pub root: KeyHash,
+}
+
+/// What is asked for, in normal form.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// `http` or `https`.
+    pub scheme: &'a str,
+    /// Lower case, no port.
+    pub host: &'a str,
+    /// As sent.
+    pub path: &'a str,
+    /// As forwarded, without `?`.
+    pub query: Option<&'a str>,
+}
+
+/// Hashes a target; the site's filters may add to the key or drop scheme and query from it.
+pub fn hashes(
+    site: &SiteRuntime,
+    cx: &FilterContext<'_>,
+    target: Target<'_>,
+    headers: &mut dyn Headers,
+) -> Hashes {
+    let path = normal_percent(target.path);
+    let query = target.query.map(normal_percent);
+    let mut key = KeyParts::new(target.scheme, target.host, &path, query.as_deref());
+    let method = Method::GET;
+    let parts = RequestParts {
+        method: &method,
+        path: target.path,
+        query: target.query.map(Into::into),
+        headers,
+    };
+    site.chain.cache_key(cx, &parts, &mut key);
+    of(&key)
+}
+
+fn of(key: &KeyParts) -> Hashes {
+    let frames = key.frames();
+    let extras = key.extras().count() * 2;
+    let (core, added) = frames.split_at(frames.len() - extras);
+    let base = KeyHash::of(core);
+    if added.is_empty() {
+        return Hashes { base, root: base };
+    }
+    let core = base.bytes();
+    let mut root: Vec<&[u8]> = vec![&core];
+    root.extend(added);
+    Hashes {
+        base,
+        root: KeyHash::of(&root),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_filters_add_changes_the_root_but_not_what_purges_name() {
+        let plain = KeyParts::new("https", "a.example", "/x", Some("y=1"));
+        let mut varied = plain.clone();
+        varied.add("country", b"VN");
+        let (plain, varied) = (of(&plain), of(&varied));
+        assert_eq!(plain.base, plain.root);
+        assert_eq!(plain.base, varied.base);
+        assert_ne!(plain.root, varied.root);
+    }
+}

@@ -1,0 +1,183 @@
+//! After the answer: metrics, the access line, what a write voids, writes that waited.
+
+use std::time::Duration;
+
+use http::Version;
+use pingora_core::Error;
+use pingora_proxy::Session;
+
+use super::Gateway;
+use super::context::RequestContext;
+use super::key::{Target, hashes};
+use crate::cache::policy::invalidate::{invalidates, targets};
+use crate::cache::policy::reference::Base;
+use crate::cache::purge::{PurgeRequest, PurgeUrl};
+use crate::telemetry::{AccessLine, rfc3339};
+
+/// Last hook of a request.
+pub async fn finish(
+    gateway: &Gateway,
+    session: &mut Session,
+    error: Option<&Error>,
+    cx: &mut RequestContext,
+) {
+    // The place at the origin goes to the next request in line before anything is written down.
+    cx.upstream.lease = None;
+    if let Some(deferred) = cx.deferred.take() {
+        // A full queue has been counted; the guest is new once more next time.
+        let _ = deferred.fire();
+    }
+    invalidate(gateway, session, cx).await;
+    count(gateway, session, cx);
+    if !cx.background && gateway.app.access_log.enabled() {
+        write_line(gateway, session, error, cx);
+    }
+}
+
+fn count(gateway: &Gateway, session: &Session, cx: &RequestContext) {
+    let metrics = &gateway.app.metrics;
+    if let Some(reason) = super::errors::refusal_label(cx.cache.refused, cx.cache.refused_by_preset) {
+        metrics.cache_stores.with_label_values(&[reason]).inc();
+    }
+    if let (Some(origin), Some(first_byte)) = (
+        cx.site.as_ref().and_then(|site| site.origin.as_ref()),
+        cx.upstream.first_byte,
+    ) {
+        metrics
+            .origin_seconds
+            .with_label_values(&[origin.pool.name()])
+            .observe(first_byte.as_secs_f64());
+    }
+    // A background refresh is nobody's request.
+    if cx.background {
+        return;
+    }
+    let site = cx.site.as_ref().map_or("", |site| site.config.name.as_str());
+    let cache = cx.outcome.map_or("dynamic", |outcome| outcome.label());
+    let status = status_label(session);
+    metrics.requests.with_label_values(&[site, status, cache]).inc();
+    metrics
+        .request_seconds
+        .with_label_values(&[site, cache])
+        .observe(cx.started.elapsed().as_secs_f64());
+}
+
+/// Statuses are the origin's choice: only registered ones become label values.
+fn status_label(session: &Session) -> &'static str {
+    let status = session.response_written().map(|response| response.status);
+    match status {
+        None => "0",
+        Some(status) => match status.canonical_reason() {
+            // The text of a registered status is static, and so is this table.
+            Some(_) => STATUSES
+                .iter()
+                .find(|(code, _)| *code == status.as_u16())
+                .map_or("other", |(_, text)| text),
+            None => "other",
+        },
+    }
+}
+
+macro_rules! statuses {
+    ($($code:literal)*) => { &[$(($code, stringify!($code))),*] };
+}
+
+/// Registered statuses as label values.
+const STATUSES: &[(u16, &str)] = statuses!(
+    101 200 201 202 203 204 205 206 207 208 226 300 301 302 303 304 305 307 308 400 401 402 403 404 405 406 407 408
+    409 410 411 412 413 414 415 416 417 418 421 422 423 424 425 426 428 429 431 451 500 501 502 503 504 505 506 507
+    508 510 511
+);
+
+/// RFC 9111 4.4: a write that went through voids what is stored under its URL.
+async fn invalidate(gateway: &Gateway, session: &mut Session, cx: &RequestContext) {
+    let Some(site) = cx.site.clone() else { return };
+    let Some(response) = session.response_written() else {
+        return;
+    };
+    let method = session.req_header().method.clone();
+    if cx.upstream.status.is_none() || !invalidates(&method, response.status) {
+        return;
+    }
+    let uri = session.req_header().uri.clone();
+    let request = Base {
+        scheme: cx.facts.scheme.as_str(),
+        authority: &cx.facts.authority.as_sent,
+        path: uri.path(),
+        query: uri.query(),
+    };
+    let urls = targets(&request, &response.headers)
+        .into_iter()
+        .map(|resolved| {
+            let target = Target {
+                scheme: &resolved.scheme,
+                host: &cx.facts.authority.host,
+                path: &resolved.path,
+                query: resolved.query.as_deref(),
+            };
+            PurgeUrl {
+                base: hashes(
+                    &site,
+                    &cx.filter_context(&site),
+                    target,
+                    &mut http::HeaderMap::new(),
+                )
+                .base,
+                host: cx.facts.authority.host.as_str().into(),
+            }
+        })
+        .collect();
+    let request = PurgeRequest {
+        urls,
+        ..PurgeRequest::default()
+    };
+    gateway.app.cache.purge(&request).await;
+}
+
+fn write_line(gateway: &Gateway, session: &Session, error: Option<&Error>, cx: &RequestContext) {
+    let request = session.req_header();
+    let millis = |duration: Duration| (duration.as_secs_f64() * 1_000_000.0).round() / 1000.0;
+    let text = |name: http::HeaderName| request.headers.get(name).and_then(|value| value.to_str().ok());
+    let country = cx
+        .site
+        .as_ref()
+        .and_then(|site| cx.filter_context(site).country())
+        .map(|country| country.to_string());
+    gateway.app.access_log.write(&AccessLine {
+        time: rfc3339::format(cx.received),
+        ray: &cx.facts.ray,
+        site: cx.site.as_ref().map(|site| site.config.name.as_str()),
+        client: cx.facts.visitor.ip.to_string(),
+        country: country.as_deref(),
+        method: request.method.as_str(),
+        scheme: cx.facts.scheme.as_str(),
+        host: &cx.facts.authority.as_sent,
+        target: &cx.facts.target,
+        protocol: protocol(cx.facts.version),
+        status: session
+            .response_written()
+            .map_or(0, |response| response.status.as_u16()),
+        bytes: session.body_bytes_sent() as u64,
+        duration_ms: millis(cx.started.elapsed()),
+        cache: cx.outcome.map_or("dynamic", |outcome| outcome.label()),
+        reason: cx
+            .outcome
+            .and_then(|outcome| outcome.reason())
+            .or(cx.refusal.map(|refusal| refusal.reason)),
+        upstream: cx.upstream.server.as_deref(),
+        upstream_status: cx.upstream.status.map(|status| status.as_u16()),
+        upstream_ms: cx.upstream.first_byte.map(millis),
+        tries: cx.upstream.tries,
+        error: error.map(|error| error.etype().as_str().to_owned()),
+        user_agent: text(http::header::USER_AGENT),
+        referer: text(http::header::REFERER),
+    });
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2.0",
+        _ => "HTTP/1.1",
+    }
+}

@@ -1,0 +1,271 @@
+//! One normaliser for HTTP/1.1 and HTTP/2: afterwards every request looks the same.
+//!
+//! Host and `:authority` become one checked host, absolute-form targets become origin-form, the cookie
+//! lines of HTTP/2 are joined (RFC 9113 8.2.3), and limits are kept. What is refused here reaches
+//! nothing else.
+
+use http::header::{CONTENT_LENGTH, COOKIE, HOST};
+use http::{Method, StatusCode, Uri};
+use pingora_http::RequestHeader;
+
+use crate::config::Limits;
+
+/// A refusal: the status to answer with and the rule's name for metrics and logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// Status.
+    pub status: StatusCode,
+    /// Short static reason.
+    pub reason: &'static str,
+}
+
+const BAD_HOST: Refusal = Refusal {
+    status: StatusCode::BAD_REQUEST,
+    reason: "bad_host",
+};
+const BAD_REQUEST: Refusal = Refusal {
+    status: StatusCode::BAD_REQUEST,
+    reason: "bad_request",
+};
+
+/// Whom a request asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Authority {
+    /// As sent, port included: what the origin sees as Host.
+    pub as_sent: String,
+    /// Lower case, no port, no trailing dot: what sites and keys know.
+    pub host: String,
+}
+
+/// Brings a request into its one shape.
+///
+/// # Errors
+/// The refusal to answer with.
+pub fn normalise(request: &mut RequestHeader, limits: &Limits) -> Result<Authority, Refusal> {
+    check_size(request, limits)?;
+    let authority = authority(request)?;
+    check_target(request)?;
+    join_cookies(request)?;
+    let host = http::HeaderValue::from_str(&authority.as_sent).map_err(|_| BAD_HOST)?;
+    request.insert_header(HOST, host).map_err(|_| BAD_HOST)?;
+    // Background revalidation writes this request as HTTP/1.1 bytes and parses them again.
+    request.set_version(http::Version::HTTP_11);
+    Ok(authority)
+}
+
+/// Whether the announced body is larger than the site takes.
+#[must_use]
+pub fn announces_more_than(request: &RequestHeader, body_max: u64) -> bool {
+    request
+        .headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.parse::<u64>().ok())
+        .is_some_and(|length| length > body_max)
+}
+
+fn check_size(request: &RequestHeader, limits: &Limits) -> Result<(), Refusal> {
+    if request.raw_path().len() > limits.uri_bytes {
+        return Err(Refusal {
+            status: StatusCode::URI_TOO_LONG,
+            reason: "uri_too_long",
+        });
+    }
+    let bytes: usize = request
+        .headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    if bytes > limits.header_bytes || request.headers.len() > limits.headers {
+        return Err(Refusal {
+            status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            reason: "header_too_large",
+        });
+    }
+    Ok(())
+}
+
+/// The one host of a request (RFC 9112 3.2, RFC 9113 8.3.1).
+fn authority(request: &RequestHeader) -> Result<Authority, Refusal> {
+    let mut hosts = request.headers.get_all(HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return Err(BAD_HOST);
+    }
+    let host = match host {
+        Some(value) => Some(value.to_str().map_err(|_| BAD_HOST)?),
+        None => None,
+    };
+    let target = request.uri.authority().map(http::uri::Authority::as_str);
+    let as_sent = match (host, target) {
+        (Some(host), Some(target)) if !host.eq_ignore_ascii_case(target) => return Err(BAD_HOST),
+        (_, Some(only)) | (Some(only), None) => only,
+        (None, None) => return Err(BAD_HOST),
+    };
+    let host = host_of(as_sent).ok_or(BAD_HOST)?;
+    Ok(Authority {
+        as_sent: as_sent.to_owned(),
+        host,
+    })
+}
+
+/// The host of `host[:port]`, lower case and without a trailing dot; `None` when it is malformed.
+#[must_use]
+pub fn host_of(text: &str) -> Option<String> {
+    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+        let (inner, after) = rest.split_once(']')?;
+        inner.parse::<std::net::Ipv6Addr>().ok()?;
+        (&text[..inner.len() + 2], after)
+    } else {
+        let end = text.find(':').unwrap_or(text.len());
+        (&text[..end], &text[end..])
+    };
+    let port_is_valid = port.is_empty()
+        || port
+            .strip_prefix(':')
+            .is_some_and(|digits| digits.len() <= 5 && digits.bytes().all(|b| b.is_ascii_digit()));
+    let name = host.strip_suffix('.').unwrap_or(host);
+    let name_is_valid = !name.is_empty()
+        && name.len() <= 253
+        && (name.starts_with('[')
+            || name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')))
+        && !name.split('.').any(str::is_empty);
+    (port_is_valid && name_is_valid).then(|| name.to_ascii_lowercase())
+}
+
+/// Origin-form with a leading slash, or `*` for OPTIONS; never a fragment.
+fn check_target(request: &mut RequestHeader) -> Result<(), Refusal> {
+    if request.raw_path().contains(&b'#') {
+        return Err(BAD_REQUEST);
+    }
+    if request.uri.authority().is_some() {
+        let path = request
+            .uri
+            .path_and_query()
+            .map_or("/", http::uri::PathAndQuery::as_str);
+        let path = if path.is_empty() { "/" } else { path };
+        let uri = path.parse::<Uri>().map_err(|_| BAD_REQUEST)?;
+        request.set_uri(uri);
+    }
+    let path = request.uri.path();
+    if path.starts_with('/') || (path == "*" && request.method == Method::OPTIONS) {
+        Ok(())
+    } else {
+        Err(BAD_REQUEST)
+    }
+}
+
+fn join_cookies(request: &mut RequestHeader) -> Result<(), Refusal> {
+    let lines: Vec<&[u8]> = request
+        .headers
+        .get_all(COOKIE)
+        .iter()
+        .map(http::HeaderValue::as_bytes)
+        .collect();
+    if lines.len() < 2 {
+        return Ok(());
+    }
+    let joined = http::HeaderValue::from_bytes(&lines.join(&b"; "[..])).map_err(|_| BAD_REQUEST)?;
+    request.insert_header(COOKIE, joined).map_err(|_| BAD_REQUEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits() -> Limits {
+        Limits {
+            header_bytes: 1000,
+            headers: 10,
+            uri_bytes: 100,
+            connections: 1,
+            h2_streams: 1,
+            keepalive_requests: 1,
+        }
+    }
+
+    fn request(path: &str, headers: &[(&'static str, &str)]) -> RequestHeader {
+        let mut request = RequestHeader::build("GET", path.as_bytes(), None).unwrap();
+        for (name, value) in headers {
+            request.append_header(*name, *value).unwrap();
+        }
+        request
+    }
+
+    #[test]
+    fn rfc9112_3_2_a_missing_host_is_400() {
+        assert_eq!(normalise(&mut request("/", &[]), &limits()), Err(BAD_HOST));
+    }
+
+    #[test]
+    fn rfc9112_3_2_two_hosts_are_400_even_when_equal() {
+        let mut twice = request("/", &[("host", "a.example"), ("host", "a.example")]);
+        assert_eq!(normalise(&mut twice, &limits()), Err(BAD_HOST));
+    }
+
+    #[test]
+    fn malformed_hosts_are_400() {
+        for host in [
+            "", ".", "a..b", "a b", "a/b", "u@a", "a:x", "a:123456", "[::1", "[zz]", "a%00", "-:-",
+        ] {
+            assert_eq!(host_of(host), None, "{host}");
+        }
+    }
+
+    #[test]
+    fn hosts_lose_port_case_and_trailing_dot() {
+        assert_eq!(host_of("Blog.Example.:8080").as_deref(), Some("blog.example"));
+        assert_eq!(host_of("[2001:DB8::1]:443").as_deref(), Some("[2001:db8::1]"));
+    }
+
+    #[test]
+    fn rfc9112_3_2_2_absolute_form_becomes_origin_form() {
+        let mut absolute = RequestHeader::build("GET", b"/", None).unwrap();
+        absolute.set_uri("http://a.example/x?y=1".parse().unwrap());
+        let authority = normalise(&mut absolute, &limits()).unwrap();
+        assert_eq!(authority.host, "a.example");
+        assert_eq!(absolute.uri.to_string(), "/x?y=1");
+        assert_eq!(absolute.headers[HOST], "a.example");
+    }
+
+    #[test]
+    fn rfc9112_3_2_2_a_host_that_differs_from_the_target_is_400() {
+        let mut absolute = request("/", &[("host", "b.example")]);
+        absolute.set_uri("http://a.example/".parse().unwrap());
+        assert_eq!(normalise(&mut absolute, &limits()), Err(BAD_HOST));
+    }
+
+    #[test]
+    fn rfc9113_8_2_3_cookie_lines_are_joined() {
+        let mut split = request("/", &[("host", "a"), ("cookie", "a=1"), ("cookie", "b=2")]);
+        normalise(&mut split, &limits()).unwrap();
+        assert_eq!(split.headers[COOKIE], "a=1; b=2");
+        assert_eq!(split.headers.get_all(COOKIE).iter().count(), 1);
+    }
+
+    #[test]
+    fn limits_have_their_own_statuses() {
+        let long = format!("/{}", "x".repeat(200));
+        let status = |mut request: RequestHeader| normalise(&mut request, &limits()).unwrap_err().status;
+        assert_eq!(status(request(&long, &[("host", "a")])), 414);
+        assert_eq!(
+            status(request("/", &[("host", "a"), ("x", &"y".repeat(1000))])),
+            431
+        );
+        assert_eq!(status(request("/", &[("x", "y"); 11])), 431);
+    }
+
+    #[test]
+    fn an_announced_body_over_the_limit_is_known_beforehand() {
+        assert!(announces_more_than(
+            &request("/", &[("content-length", "11")]),
+            10
+        ));
+        assert!(!announces_more_than(
+            &request("/", &[("content-length", "10")]),
+            10
+        ));
+    }
+}

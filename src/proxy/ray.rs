@@ -1,0 +1,52 @@
+//! Request ids: 16 hex digits, unique on this machine and hard to guess from another.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Makes ids from a random start and a mixed counter.
+#[derive(Debug)]
+pub struct Rays {
+    start: u64,
+    counter: AtomicU64,
+    suffix: String,
+}
+
+impl Rays {
+    /// For a PoP named `pop`; `seed` should be random.
+    #[must_use]
+    pub fn new(pop: &str, seed: u64) -> Self {
+        Self {
+            start: seed,
+            counter: AtomicU64::new(0),
+            suffix: format!("-{pop}"),
+        }
+    }
+
+    /// The next id: `<16 hex>-<pop>`.
+    #[must_use]
+    pub fn next(&self) -> String {
+        let count = self.counter.fetch_add(1, Ordering::Relaxed);
+        format!("{:016x}{}", mix(self.start.wrapping_add(count)), self.suffix)
+    }
+}
+
+/// A bijection, so that different counts never collide (the finaliser of SplitMix64).
+fn mix(mut value: u64) -> u64 {
+    value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_sixteen_hex_digits_a_dash_and_the_pop_and_differ() {
+        let rays = Rays::new("sin1", 7);
+        let (first, second) = (rays.next(), rays.next());
+        assert_ne!(first, second);
+        let (hex, pop) = first.split_once('-').unwrap();
+        assert_eq!((hex.len(), pop), (16, "sin1"));
+        assert!(hex.bytes().all(|b| b.is_ascii_hexdigit()));
+    }
+}

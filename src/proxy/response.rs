@@ -1,0 +1,198 @@
+//! The answer on its way to the client: validators and ranges of stored answers, cache headers, filters.
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::{HeaderName, Method, header};
+use pingora_cache::{CachePhase, NoCacheReason};
+use pingora_core::Result;
+use pingora_http::ResponseHeader;
+use pingora_proxy::Session;
+use pingora_proxy::{RangeType, range_header_filter};
+
+use super::Gateway;
+use super::context::RequestContext;
+use super::headers::ResponseFields;
+use crate::cache::policy::validate::{IfRange, if_range, not_modified};
+use crate::cache::status::{
+    CACHE_STATUS, CacheStatus, Cause, DynamicReason, MissReason, Outcome, StaleReason, X_CACHE, ttl,
+};
+use crate::preset;
+
+/// Whether the client's copy is still good (RFC 9110 13.2.2).
+#[must_use]
+pub fn client_copy_is_good(session: &Session, response: &ResponseHeader, now: SystemTime) -> bool {
+    not_modified(
+        &session.req_header().headers,
+        response.status,
+        &response.headers,
+        now,
+    )
+}
+
+/// Cuts the asked range out of a stored answer (RFC 9110 14.2); `If-Range` is compared strongly (13.1.5),
+/// which the engine does not do.
+pub fn range(
+    session: &Session,
+    response: &mut ResponseHeader,
+    now: SystemTime,
+    ranges_max: usize,
+) -> RangeType {
+    let request = session.req_header();
+    if request.method != Method::GET || !request.headers.contains_key(header::RANGE) {
+        return RangeType::None;
+    }
+    match if_range(&request.headers, &response.headers, now) {
+        IfRange::Differs => RangeType::None,
+        IfRange::Absent => range_header_filter(request, response, Some(ranges_max)),
+        IfRange::Matches => {
+            let mut judged = request.clone();
+            judged.remove_header(&header::IF_RANGE);
+            range_header_filter(&judged, response, Some(ranges_max))
+        }
+    }
+}
+
+/// HEAD and 304 answers carry no body, whatever the engine fetched to fill the cache: its HTTP/2 writer
+/// would send it.
+pub fn keep_bodyless(session: &Session, body: &mut Option<Bytes>) {
+    let bodyless = session.req_header().method == Method::HEAD
+        || session
+            .response_written()
+            .is_some_and(|response| matches!(response.status.as_u16(), 204 | 304));
+    if bodyless && body.is_some() {
+        *body = None;
+    }
+}
+
+/// Last look at an answer that came from the origin or the cache.
+///
+/// # Errors
+/// When a header is refused, which valid ones are not.
+pub fn finish(
+    gateway: &Gateway,
+    session: &Session,
+    cx: &mut RequestContext,
+    response: &mut ResponseHeader,
+) -> Result<()> {
+    if response.status.is_informational() && response.status != http::StatusCode::SWITCHING_PROTOCOLS {
+        return Ok(());
+    }
+    let Some(site) = cx.site.clone() else {
+        return Ok(());
+    };
+    let outcome = outcome(session, cx);
+    cx.outcome = Some(outcome);
+    let names: Vec<HeaderName> = response.headers.keys().cloned().collect();
+    for name in names {
+        if preset::drops_response_header(site.config.preset, &name)
+            || name == crate::cache::policy::targeted::POPGATE_CDN_CACHE_CONTROL
+        {
+            response.remove_header(&name);
+        }
+    }
+    if site.config.cache.debug_headers {
+        write_status(gateway, session, cx, outcome, response)?;
+    }
+    response.insert_header("CF-Ray", cx.facts.ray.as_str())?;
+    let hit = matches!(outcome, Outcome::Hit | Outcome::Stale(_));
+    let status = response.status;
+    let mut fields = ResponseFields(response);
+    site.chain
+        .response(&cx.filter_context(&site), status, hit, &mut fields);
+    Ok(())
+}
+
+/// Headers of an answer that popgate gives itself.
+///
+/// # Errors
+/// When a header is refused, which valid ones are not.
+pub fn own(cx: &RequestContext, response: &mut ResponseHeader) -> Result<()> {
+    response.insert_header("CF-Ray", cx.facts.ray.as_str())?;
+    if let Some(site) = &cx.site {
+        let status = response.status;
+        let mut fields = ResponseFields(response);
+        site.chain
+            .response(&cx.filter_context(site), status, false, &mut fields);
+    }
+    Ok(())
+}
+
+fn write_status(
+    gateway: &Gateway,
+    session: &Session,
+    cx: &RequestContext,
+    outcome: Outcome,
+    response: &mut ResponseHeader,
+) -> Result<()> {
+    let now = gateway.app.clock.now();
+    let from_store = matches!(outcome, Outcome::Hit | Outcome::Stale(_));
+    let stored = !from_store && cx.cache.stored_for.is_some();
+    let status = CacheStatus {
+        outcome,
+        ttl: if from_store {
+            cx.cache.times.map(|times| ttl(&times, now))
+        } else {
+            cx.cache
+                .stored_for
+                .map(|left| i64::try_from(left.as_secs()).unwrap_or(i64::MAX))
+        },
+        stored,
+        collapsed: session.cache.lock_duration().is_some() && from_store,
+        fwd_status: cx
+            .upstream
+            .status
+            .filter(|status| !from_store && *status != response.status)
+            .map(|status| status.as_u16()),
+    };
+    let mut headers = http::HeaderMap::new();
+    for value in response.headers.get_all(CACHE_STATUS) {
+        headers.append(CACHE_STATUS, value.clone());
+    }
+    status.write_to(&mut headers);
+    // As text, so that HTTP/1.1 clients see the names as they are usually written.
+    for (name, text) in [(CACHE_STATUS, "Cache-Status"), (X_CACHE, "X-Cache")] {
+        if let Some(value) = headers.remove(&name) {
+            response.insert_header(text, value)?;
+        }
+    }
+    Ok(())
+}
+
+/// What the answer is made of.
+fn outcome(session: &Session, cx: &RequestContext) -> Outcome {
+    if let Some(reason) = cx.cache.bypass {
+        return Outcome::Bypass(reason);
+    }
+    let cause = cx.cache.cause.unwrap_or(Cause::Stale);
+    match session.cache.phase() {
+        CachePhase::Hit if cx.cache.stale_accepted => Outcome::Stale(StaleReason::Accepted),
+        CachePhase::Hit => Outcome::Hit,
+        CachePhase::Stale | CachePhase::StaleUpdating if cx.cache.stale_on_error => {
+            Outcome::Stale(StaleReason::OnError)
+        }
+        CachePhase::Stale | CachePhase::StaleUpdating => Outcome::Stale(StaleReason::WhileRevalidate),
+        CachePhase::Revalidated | CachePhase::RevalidatedNoCache(_) => Outcome::Revalidated(cause),
+        CachePhase::Expired => Outcome::Expired(cause),
+        CachePhase::Miss => Outcome::Miss(MissReason::Uri),
+        CachePhase::Bypass => Outcome::Dynamic(DynamicReason::Remembered),
+        CachePhase::Disabled(reason) => disabled(cx, reason),
+        CachePhase::Uninit | CachePhase::CacheKey => Outcome::Miss(MissReason::Uri),
+    }
+}
+
+fn disabled(cx: &RequestContext, reason: NoCacheReason) -> Outcome {
+    if let Some(rule) = cx.cache.refused_by_preset {
+        return Outcome::Dynamic(DynamicReason::Preset(rule));
+    }
+    if let Some(refused) = cx.cache.refused {
+        return Outcome::Dynamic(DynamicReason::Refused(refused));
+    }
+    match reason {
+        NoCacheReason::ResponseTooLarge | NoCacheReason::PredictedResponseTooLarge => {
+            Outcome::Dynamic(DynamicReason::TooLarge)
+        }
+        NoCacheReason::CacheLockGiveUp => Outcome::Dynamic(DynamicReason::Remembered),
+        _ => Outcome::Miss(MissReason::Uri),
+    }
+}

@@ -1,0 +1,242 @@
+//! The way to the origin: a place at a server, the request's headers, retries, and what came of it.
+
+use std::time::Instant;
+
+use http::header::{ACCEPT_ENCODING, COOKIE, HOST, TRANSFER_ENCODING};
+use http::{HeaderName, Method, StatusCode};
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::{Error, ErrorSource, ErrorType, Result};
+use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_proxy::Session;
+
+use super::Gateway;
+use super::connect::{Wanted, peer};
+use super::context::RequestContext;
+use super::headers::RequestFields;
+use super::request::BACKGROUND;
+use crate::cache::policy::{hop_by_hop, vary};
+use crate::origin::retry::{Attempt, may_retry};
+use crate::origin::{LeaseError, Outcome};
+use crate::preset;
+
+/// Picks a server, waits for a place there, and describes the connection.
+///
+/// # Errors
+/// 503 when the queue is full or the wait too long, 502 when no server can be reached.
+pub async fn choose(gateway: &Gateway, session: &Session, cx: &mut RequestContext) -> Result<Box<HttpPeer>> {
+    let Some(origin) = cx.site.as_ref().and_then(|site| site.origin.clone()) else {
+        return Error::e_explain(ErrorType::HTTPStatus(404), "the site has no origin");
+    };
+    // A former try's place goes back before the next is asked for.
+    if let Some(lease) = cx.upstream.lease.take() {
+        cx.upstream.tried.push(lease.server_id());
+    }
+    cx.upstream.tries += 1;
+    if cx.upstream.tries > 1 {
+        gateway
+            .app
+            .metrics
+            .origin_retries
+            .with_label_values(&[origin.pool.name()])
+            .inc();
+    }
+    cx.upstream.sent_anything = false;
+    let key = cx
+        .cache
+        .key
+        .map_or_else(|| target_hash(session), |key| key.root.0);
+    #[expect(clippy::cast_possible_truncation, reason = "any 64 bits of the hash do")]
+    let lease = match origin.pool.lease(key as u64, &cx.upstream.tried, None).await {
+        Ok(lease) => lease,
+        Err(error) => return Err(no_place(cx, error)),
+    };
+    let settings = origin.pool.settings();
+    let wanted = Wanted {
+        host: &cx.facts.authority.host,
+        upgrade: session
+            .is_upgrade_req()
+            .then_some(cx.live.config.timeouts.upgraded),
+    };
+    let peer = peer(&lease, &settings, origin.roots.as_ref(), wanted)?;
+    cx.upstream.server = Some(lease.server_name().to_owned());
+    cx.upstream.lease = Some(lease);
+    Ok(Box::new(peer))
+}
+
+fn target_hash(session: &Session) -> u128 {
+    crate::cache::KeyHash::of(&[session.req_header().raw_path()]).0
+}
+
+fn no_place(cx: &mut RequestContext, error: LeaseError) -> Box<Error> {
+    let status = match error {
+        LeaseError::NoServer { .. } => 502,
+        LeaseError::QueueFull | LeaseError::QueueTimeout => {
+            cx.upstream.retry_after = Some(std::time::Duration::from_secs(1));
+            503
+        }
+    };
+    let mut failure = Error::because(ErrorType::HTTPStatus(status), "no place at the origin", error);
+    failure.esource = ErrorSource::Upstream;
+    failure
+}
+
+/// A connection is there; the request is about to be sent.
+pub fn connected(gateway: &Gateway, cx: &mut RequestContext, reused: bool) {
+    cx.upstream.reused = reused;
+    cx.upstream.sent = Some(Instant::now());
+    cx.upstream.sent_anything = true;
+    if reused {
+        gateway.app.metrics.origin_reuse.inc();
+    }
+}
+
+/// The request as the origin gets it.
+///
+/// # Errors
+/// When a header is refused, which valid ones are not.
+pub fn request_headers(cx: &RequestContext, request: &mut RequestHeader, cached: bool) -> Result<()> {
+    let Some(site) = &cx.site else { return Ok(()) };
+    request.remove_header(&BACKGROUND);
+    let preset = site.config.preset;
+    let names: Vec<HeaderName> = request.headers.keys().cloned().collect();
+    for name in names {
+        if preset::drops_request_header(preset, cached, &name) {
+            request.remove_header(&name);
+        }
+    }
+    if cached {
+        if cx
+            .cache
+            .request
+            .as_ref()
+            .is_some_and(|request| request.strip_cookies)
+        {
+            request.remove_header(&COOKIE);
+        }
+        // The stored variant must be what the key says: the origin sees the same codings.
+        let codings = vary::accept_encoding(&request.headers);
+        request.insert_header(ACCEPT_ENCODING, codings)?;
+    }
+    if let Some(host) = site
+        .origin
+        .as_ref()
+        .and_then(|origin| origin.pool.settings().host.clone())
+    {
+        request.insert_header(HOST, host)?;
+    }
+    let mut fields = RequestFields(request);
+    site.chain.upstream_request(&cx.filter_context(site), &mut fields);
+    Ok(())
+}
+
+/// The origin's head has come: note it, judge the server, take off what ends here.
+///
+/// # Errors
+/// 502 when the head is larger than the origin may send.
+pub fn response_headers(cx: &mut RequestContext, response: &mut ResponseHeader) -> Result<()> {
+    let Some(site) = cx.site.clone() else {
+        return Ok(());
+    };
+    if response.status.is_informational() && response.status != StatusCode::SWITCHING_PROTOCOLS {
+        return Ok(());
+    }
+    cx.upstream.status = Some(response.status);
+    if cx.upstream.first_byte.is_none() {
+        cx.upstream.first_byte = cx.upstream.sent.map(|sent| sent.elapsed());
+    }
+    let bytes: usize = response
+        .headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    let too_large = site
+        .origin
+        .as_ref()
+        .is_some_and(|origin| bytes > origin.pool.settings().header_bytes_max);
+    if too_large {
+        report(cx, Outcome::BadResponse);
+        return Error::e_explain(ErrorType::HTTPStatus(502), "the origin's header is too large");
+    }
+    let outcome = if response.status.is_server_error() {
+        Outcome::Status5xx
+    } else {
+        Outcome::Ok
+    };
+    report(cx, outcome);
+    if response.status != StatusCode::SWITCHING_PROTOCOLS {
+        let mut kept = response.headers.clone();
+        hop_by_hop::strip(&mut kept);
+        let ended: Vec<HeaderName> = response
+            .headers
+            .keys()
+            .filter(|name| !kept.contains_key(*name))
+            .cloned()
+            .collect();
+        for name in ended {
+            // Framing is Pingora's; everything else ended with the hop.
+            if name != TRANSFER_ENCODING {
+                response.remove_header(&name);
+            }
+        }
+    }
+    if response.status == StatusCode::NOT_MODIFIED && cx.cache.found.is_some() {
+        cx.cache.not_modified = Some(response.headers.clone());
+    }
+    Ok(())
+}
+
+/// Tells the origin's books what became of this try.
+fn report(cx: &mut RequestContext, outcome: Outcome) {
+    if let Some(lease) = &mut cx.upstream.lease {
+        lease.report(outcome);
+    }
+}
+
+/// No connection could be made.
+pub fn failed_to_connect(cx: &mut RequestContext, method: &Method, mut error: Box<Error>) -> Box<Error> {
+    report(cx, Outcome::ConnectFailed);
+    error.as_up();
+    error.set_retry(retry(cx, method, true));
+    error
+}
+
+/// The connection failed while in use.
+pub fn failed_while_proxying(
+    cx: &mut RequestContext,
+    session: &Session,
+    mut error: Box<Error>,
+) -> Box<Error> {
+    if *error.esource() == ErrorSource::Upstream {
+        report(cx, outcome_of(&error));
+    }
+    let replayable = !session.as_ref().retry_buffer_truncated();
+    let again = *error.esource() == ErrorSource::Upstream
+        && session.response_written().is_none()
+        && retry(cx, &session.req_header().method, replayable);
+    error.set_retry(again);
+    error
+}
+
+fn retry(cx: &RequestContext, method: &Method, body_replayable: bool) -> bool {
+    let Some(origin) = cx.site.as_ref().and_then(|site| site.origin.as_ref()) else {
+        return false;
+    };
+    let attempt = Attempt {
+        sent_anything: cx.upstream.sent_anything,
+        reused: cx.upstream.reused,
+        body_replayable,
+        tries: cx.upstream.tries,
+    };
+    may_retry(method, attempt, origin.pool.settings().retries).retry()
+}
+
+fn outcome_of(error: &Error) -> Outcome {
+    match error.etype() {
+        ErrorType::ReadTimedout | ErrorType::WriteTimedout => Outcome::Timeout,
+        ErrorType::ConnectTimedout | ErrorType::ConnectError | ErrorType::ConnectRefused => {
+            Outcome::ConnectFailed
+        }
+        ErrorType::InvalidHTTPHeader | ErrorType::H2Error | ErrorType::InvalidH2 => Outcome::BadResponse,
+        _ => Outcome::Reset,
+    }
+}

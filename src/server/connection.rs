@@ -1,0 +1,326 @@
+//! The life of one client connection: PROXY header, TLS, protocol choice, then request after request.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf as _, BytesMut};
+use http::StatusCode;
+use ipnet::IpNet;
+use pingora_core::apps::{HttpServerApp, ServerApp as _};
+use pingora_core::protocols::http::ServerSession;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tracing::debug;
+
+use super::drain::{InFlight, Lifecycle, Phase};
+use super::head::{self, Head, HeadLimits};
+use super::proxy_header::{self, ProxyHeader};
+use super::stream::{ClientStream, Gate, Transport};
+use crate::config::ClientTimeouts;
+use crate::telemetry::Metrics;
+
+/// The HTTP/2 client preface (RFC 9113 3.4).
+const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// What a listener does with its connections.
+#[derive(Clone)]
+pub struct Terms {
+    /// TLS, when the listener terminates it.
+    pub tls: Option<TlsAcceptor>,
+    /// Look for the HTTP/2 preface on plain connections.
+    pub h2c: bool,
+    /// Expect a PROXY header from `trusted`.
+    pub proxy_protocol: bool,
+    /// Peers whose PROXY header is believed.
+    pub trusted: Arc<[IpNet]>,
+    /// Timeouts towards clients.
+    pub timeouts: ClientTimeouts,
+    /// Limits of a request's head.
+    pub limits: HeadLimits,
+    /// Requests per connection.
+    pub keepalive_requests: u32,
+}
+
+/// What all connections share.
+pub struct Shared<A> {
+    /// Serves parsed requests.
+    pub app: Arc<A>,
+    /// Phases of the process.
+    pub life: Arc<Lifecycle>,
+    /// Requests (HTTP/1.1) and connections (HTTP/2) in flight.
+    pub in_flight: InFlight,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Why a connection ended before its first request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failed {
+    ProxyHeader,
+    Tls,
+}
+
+impl Failed {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::ProxyHeader => "proxy_header_failed",
+            Self::Tls => "tls_failed",
+        }
+    }
+}
+
+/// Serves one connection to its end.
+pub async fn serve<A: HttpServerApp + Send + Sync + 'static>(
+    tcp: TcpStream,
+    peer: SocketAddr,
+    terms: Arc<Terms>,
+    shared: Arc<Shared<A>>,
+) {
+    shared.metrics.connections.inc();
+    let opening = tokio::time::timeout(terms.timeouts.handshake, open(tcp, peer, &terms)).await;
+    match opening {
+        Ok(Ok(Some((stream, true)))) => serve_h2(stream, &shared).await,
+        Ok(Ok(Some((stream, false)))) => serve_h1(stream, &terms, &shared).await,
+        Ok(Ok(None)) => {}
+        Ok(Err(failed)) => {
+            shared
+                .metrics
+                .connections_total
+                .with_label_values(&[failed.as_str()])
+                .inc();
+        }
+        Err(_) => debug!(%peer, "connection opened too slowly"),
+    }
+    shared.metrics.connections.dec();
+}
+
+/// PROXY header, TLS handshake and protocol choice. `None`: the client left. True: HTTP/2.
+async fn open(
+    tcp: TcpStream,
+    peer: SocketAddr,
+    terms: &Terms,
+) -> Result<Option<(ClientStream, bool)>, Failed> {
+    let mut tcp = tcp;
+    let mut ahead = BytesMut::new();
+    let mut client = peer;
+    let trusted = terms
+        .trusted
+        .iter()
+        .any(|net| net.contains(&peer.ip().to_canonical()));
+    if terms.proxy_protocol && trusted {
+        match read_proxy_header(&mut tcp, &mut ahead).await {
+            Ok(Some(address)) => client = address,
+            Ok(None) => {}
+            Err(error) => {
+                debug!(%peer, %error, "no proxy header");
+                return Err(Failed::ProxyHeader);
+            }
+        }
+    }
+    if let Some(acceptor) = &terms.tls {
+        // Bytes behind the PROXY header are the start of the handshake; reading exactly the header
+        // leaves none, see `read_proxy_header`.
+        let tls = acceptor.accept(tcp).await.map_err(|error| {
+            debug!(%peer, %error, "tls handshake failed");
+            Failed::Tls
+        })?;
+        let h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
+        let stream = ClientStream::new(Transport::Tls(Box::new(tls)), client, ahead, h2);
+        return Ok(Some((stream, h2)));
+    }
+    let mut h2 = false;
+    if terms.h2c {
+        match read_preface(&mut tcp, &mut ahead).await {
+            Ok(found) => h2 = found,
+            Err(_) => return Ok(None),
+        }
+    }
+    Ok(Some((
+        ClientStream::new(Transport::Plain(tcp), client, ahead, h2),
+        h2,
+    )))
+}
+
+/// Reads exactly one PROXY header, not a byte more: peeks first, then takes what it needs.
+async fn read_proxy_header(tcp: &mut TcpStream, scratch: &mut BytesMut) -> io::Result<Option<SocketAddr>> {
+    let mut seen = 0;
+    loop {
+        scratch.resize(4096, 0);
+        let count = tcp.peek(scratch).await?;
+        match proxy_header::parse(&scratch[..count]) {
+            ProxyHeader::Complete { length, client } => {
+                tcp.read_exact(&mut scratch[..length]).await?;
+                scratch.clear();
+                return Ok(client);
+            }
+            ProxyHeader::Partial if count > 0 => {
+                // Peeking does not consume: without a pause it would spin until the rest arrives.
+                if count == seen {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                seen = count;
+            }
+            _ => return Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+}
+
+/// Reads until the HTTP/2 preface is there or cannot come; what was read stays in `ahead`.
+async fn read_preface(tcp: &mut TcpStream, ahead: &mut BytesMut) -> io::Result<bool> {
+    loop {
+        let common = ahead.len().min(H2_PREFACE.len());
+        if ahead[..common] != H2_PREFACE[..common] {
+            return Ok(false);
+        }
+        if common == H2_PREFACE.len() {
+            return Ok(true);
+        }
+        if tcp.read_buf(ahead).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+async fn serve_h2<A: HttpServerApp + Send + Sync + 'static>(stream: ClientStream, shared: &Shared<A>) {
+    shared
+        .metrics
+        .connections_total
+        .with_label_values(&["accepted"])
+        .inc();
+    let _flight = shared.in_flight.enter();
+    shared
+        .app
+        .process_new(Box::new(stream), &shared.life.shutdown())
+        .await;
+}
+
+/// Request after request on one HTTP/1.1 connection.
+async fn serve_h1<A: HttpServerApp + Send + Sync + 'static>(
+    mut stream: ClientStream,
+    terms: &Terms,
+    shared: &Shared<A>,
+) {
+    shared
+        .metrics
+        .connections_total
+        .with_label_values(&["accepted"])
+        .inc();
+    let shutdown = shared.life.shutdown();
+    let mut settings = None;
+    let mut left = terms.keepalive_requests;
+    loop {
+        let (length, gate) =
+            match next_head(&mut stream, terms, &shared.life, left < terms.keepalive_requests).await {
+                NextHead::Request(length, gate) => (length, gate),
+                NextHead::Refuse(status, reason) => {
+                    shared.metrics.rejected.with_label_values(&[reason]).inc();
+                    return refuse(stream, status).await;
+                }
+                NextHead::End => return,
+            };
+        let _flight = shared.in_flight.enter();
+        let head = stream.ahead().split_to(length);
+        stream.set_gate(gate);
+        left = left.saturating_sub(1);
+        let mut session = ServerSession::new_http1(Box::new(stream));
+        if let Some(settings) = settings.take() {
+            pingora_core::apps::HttpPersistentSettings::apply_to_session(settings, &mut session);
+        }
+        session.set_keepalive(
+            (left > 0 && !*shutdown.borrow()).then(|| terms.timeouts.keepalive.as_secs().max(1)),
+        );
+        session.set_pipelined_prefix(head);
+        let Some(reused) = shared.app.process_new_http(session, &shutdown).await else {
+            return;
+        };
+        let (io, kept) = reused.consume();
+        // Only streams made above come back.
+        let Ok(mut back) = io.into_any().downcast::<ClientStream>() else {
+            return;
+        };
+        settings = kept;
+        back.set_gate(Gate::Open);
+        stream = *back;
+    }
+}
+
+enum NextHead {
+    Request(usize, Gate),
+    Refuse(StatusCode, &'static str),
+    End,
+}
+
+/// Waits for the next request's head: idle up to the keep-alive timeout, then the whole head within the
+/// read timeout, however slowly it drips.
+async fn next_head(stream: &mut ClientStream, terms: &Terms, life: &Lifecycle, idle: bool) -> NextHead {
+    let first_wait = if idle {
+        terms.timeouts.keepalive
+    } else {
+        terms.timeouts.read
+    };
+    while stream.ahead().is_empty() {
+        stream.slim();
+        let read = tokio::select! {
+            read = tokio::time::timeout(first_wait, stream.read_ahead()) => read,
+            () = life.reached(Phase::Draining) => return NextHead::End,
+        };
+        match read {
+            Ok(Ok(count)) if count > 0 => {
+                let skip = head::leading_crlf(stream.ahead());
+                stream.ahead().advance(skip);
+            }
+            _ => return NextHead::End,
+        }
+    }
+    let whole = tokio::time::timeout(terms.timeouts.read, async {
+        loop {
+            let skip = head::leading_crlf(stream.ahead());
+            stream.ahead().advance(skip);
+            match head::examine(stream.ahead(), terms.limits) {
+                Head::Complete { length, gate } => return NextHead::Request(length, gate),
+                Head::Refused(status, reason) => return NextHead::Refuse(status, reason),
+                Head::Partial => {}
+            }
+            match stream.read_ahead().await {
+                Ok(count) if count > 0 => {}
+                _ => return NextHead::End,
+            }
+        }
+    });
+    whole
+        .await
+        .unwrap_or(NextHead::Refuse(StatusCode::REQUEST_TIMEOUT, "slow_header"))
+}
+
+/// Answers a request that nothing else will see, and closes.
+async fn refuse(mut stream: ClientStream, status: StatusCode) {
+    let text = format!(
+        "{} {}\n",
+        status.as_u16(),
+        status.canonical_reason().unwrap_or_default()
+    );
+    let answer = format!(
+        "HTTP/1.1 {} {}\r\ncontent-type: text/plain\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}",
+        status.as_u16(),
+        status.canonical_reason().unwrap_or_default(),
+        text.len()
+    );
+    let goodbye = async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.flush().await?;
+        stream.shutdown().await?;
+        // Reading a little of what is still coming keeps a reset from overtaking the answer.
+        let mut rest = [0_u8; 4096];
+        for _ in 0..16 {
+            if stream.read(&mut rest).await? == 0 {
+                break;
+            }
+        }
+        io::Result::Ok(())
+    };
+    // The client may be gone; either way the connection ends here.
+    let _ = tokio::time::timeout(Duration::from_secs(2), goodbye).await;
+}

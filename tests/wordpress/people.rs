@@ -1,0 +1,141 @@
+//! Visitors whom WordPress knows, and what the others get to see of them.
+
+use crate::support::Req;
+use crate::visitor::Visitor;
+use crate::world::{HOST, Site};
+
+const ADMIN_BAR: &str = "id=\"wpadminbar\"";
+
+#[tokio::test]
+async fn whoever_is_logged_in_is_never_cached_and_never_leaked() {
+    let Some(site) = Site::start().await else { return };
+    let mut anonymous = Visitor::new(&site.gateway);
+    let mut admin = Visitor::logged_in(&site.gateway, "admin").await;
+    for target in ["/", "/post-5/"] {
+        for _ in 0..2 {
+            let page = admin.get(target).await.expect(200, "BYPASS");
+            assert!(page.text().contains(ADMIN_BAR), "{target}");
+            assert!(page.cache_status().contains("detail=cookie"), "{page:?}");
+        }
+        let miss = anonymous.get(target).await.expect(200, "MISS");
+        let hit = anonymous.get(target).await.expect(200, "HIT");
+        for page in [miss, hit] {
+            assert!(!page.text().contains(ADMIN_BAR), "{target}");
+            assert_eq!(page.header("set-cookie"), None, "{page:?}");
+        }
+        assert!(admin.get(target).await.text().contains(ADMIN_BAR), "{target}");
+    }
+}
+
+#[tokio::test]
+async fn the_dashboard_works_through_the_gateway() {
+    let Some(site) = Site::start().await else { return };
+    let mut admin = Visitor::logged_in(&site.gateway, "admin").await;
+    for target in ["/wp-admin/", "/wp-admin/edit.php", "/wp-admin/post-new.php"] {
+        let page = admin.get(target).await.expect(200, "BYPASS");
+        assert!(page.text().contains("wpwrap"), "{target}");
+    }
+}
+
+#[tokio::test]
+async fn a_returning_commenter_is_greeted_and_nobody_else_is_shown_the_name() {
+    let Some(site) = Site::start().await else { return };
+    let mut anonymous = Visitor::new(&site.gateway);
+    let mut bob = Visitor::new(&site.gateway);
+    let post = site
+        .wordpress
+        .php("echo get_page_by_path('post-3', OBJECT, 'post')->ID;");
+    let form = [
+        ("comment_post_ID", post.as_str()),
+        ("comment_parent", "0"),
+        ("author", "Bob Visitor"),
+        ("email", "bob@example.invalid"),
+        ("url", ""),
+        ("comment", "A comment that went through the gateway."),
+        ("wp-comment-cookies-consent", "yes"),
+    ];
+    let answer = bob.post("/wp-comments-post.php", &form).await;
+    assert_eq!(answer.status, 302, "{answer:?}");
+    assert!(
+        answer.header("location").unwrap().contains("/post-3/"),
+        "{answer:?}"
+    );
+    assert!(bob.has_cookie("comment_author_email_"), "{answer:?}");
+
+    let greeted = bob.get("/post-3/").await.expect(200, "BYPASS");
+    assert!(greeted.text().contains("bob@example.invalid"));
+    for x_cache in ["MISS", "HIT"] {
+        let page = anonymous.get("/post-3/").await.expect(200, x_cache);
+        assert!(page.text().contains("A comment that went through the gateway."));
+        assert!(!page.text().contains("bob@example.invalid"));
+    }
+}
+
+#[tokio::test]
+async fn a_protected_post_shows_its_form_to_all_and_its_body_only_to_who_knows_the_password() {
+    let Some(site) = Site::start().await else { return };
+    let mut anonymous = Visitor::new(&site.gateway);
+    let mut reader = Visitor::new(&site.gateway);
+    let form = anonymous.get("/secret-post/").await.expect(200, "MISS");
+    assert!(form.text().contains("post-password-form"));
+    let request = Req::new("POST", "/wp-login.php?action=postpass")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("referer", &format!("http://{HOST}/secret-post/"))
+        .body("post_password=opensesame");
+    let answer = reader.fetch(request).await;
+    assert_eq!(answer.status, 302, "{answer:?}");
+    for _ in 0..2 {
+        let secret = reader.get("/secret-post/").await.expect(200, "BYPASS");
+        assert!(secret.text().contains("TOP-SECRET-BODY"));
+    }
+    let hit = anonymous.get("/secret-post/").await.expect(200, "HIT");
+    assert!(!hit.text().contains("TOP-SECRET-BODY"));
+}
+
+#[tokio::test]
+async fn a_comment_in_moderation_is_shown_to_its_author_only() {
+    let Some(site) = Site::start().await else { return };
+    let id = site.wordpress.php(
+        "echo wp_insert_comment(['comment_post_ID' => get_page_by_path('post-4', OBJECT, 'post')->ID, \
+         'comment_author' => 'Eve', 'comment_author_email' => 'eve@example.invalid', \
+         'comment_content' => 'WAITING-FOR-MODERATION', 'comment_approved' => 0]);",
+    );
+    let hash = site
+        .wordpress
+        .php(&format!("echo wp_hash(get_comment({id})->comment_date_gmt);"));
+    let mut visitor = Visitor::new(&site.gateway);
+    let preview = visitor
+        .get(&format!("/post-4/?unapproved={id}&moderation-hash={hash}"))
+        .await
+        .expect(200, "BYPASS");
+    assert!(preview.text().contains("WAITING-FOR-MODERATION"));
+    for x_cache in ["MISS", "HIT"] {
+        let page = visitor.get("/post-4/").await.expect(200, x_cache);
+        assert!(!page.text().contains("WAITING-FOR-MODERATION"));
+    }
+}
+
+#[tokio::test]
+async fn each_personal_cookie_passes_and_leaves_the_shared_page_as_it_was() {
+    let Some(site) = Site::start().await else { return };
+    let mut anonymous = Visitor::new(&site.gateway);
+    let before = anonymous.get("/post-9/").await.expect(200, "MISS");
+    for cookie in [
+        "wordpress_logged_in_0123=nobody",
+        "wordpress_sec_0123=x",
+        "wp-postpass_0123=x",
+        "comment_author_0123=Mallory",
+        "comment_author_email_0123=mallory@example.invalid",
+        "woocommerce_items_in_cart=1",
+        "woocommerce_cart_hash=abc",
+        "wp_woocommerce_session_0123=x",
+        "edd_items_in_cart=1",
+        "PHPSESSID=x",
+    ] {
+        let request = Req::get("/post-9/").header("cookie", cookie);
+        let answer = Visitor::new(&site.gateway).fetch(request).await;
+        assert_eq!(answer.x_cache(), "BYPASS", "{cookie} {answer:?}");
+        let after = anonymous.get("/post-9/").await.expect(200, "HIT");
+        assert_eq!(before.body, after.body, "{cookie}");
+    }
+}
