@@ -20,6 +20,7 @@ use prometheus::{IntCounter, IntGauge};
 
 use super::entry::Entry;
 use super::key::KeyHash;
+use super::policy::reuse::DISCONNECTED_MAX;
 use crate::clock::Clock;
 use crate::telemetry::metrics::Metrics;
 
@@ -28,8 +29,6 @@ pub use compact::{compact, own_headers};
 /// Slot of a variant: root slot, Vary field names, request headers.
 pub type VariantFn = fn(KeyHash, &[HeaderName], &HeaderMap) -> KeyHash;
 
-/// How long an entry with a validator outlives its use, for revalidation by 304.
-const KEEP_FOR_VALIDATION: Duration = Duration::from_secs(86_400);
 /// Bytes of an entry in moka itself beyond [`Entry::weight`]: hash table, LRU and timer nodes,
 /// reference counts, what the allocator adds. Measured with many small entries.
 const OVERHEAD: usize = 540;
@@ -66,13 +65,19 @@ pub struct Place {
     pub entry: Option<Arc<Entry>>,
 }
 
-/// When an entry is of no use to anybody.
+/// When an entry is of no use to anybody: its windows are over, it is too old to stand in for an origin
+/// that cannot be reached, and there is nothing to validate it by that would be worth the memory.
 #[must_use]
 pub fn dead_at(entry: &Entry) -> SystemTime {
+    let times = &entry.times;
+    let was_fresh = times
+        .fresh_until
+        .checked_add(times.initial_age)
+        .is_some_and(|end| end > times.stored_at);
     let validator =
         entry.headers.contains_key(header::ETAG) || entry.headers.contains_key(header::LAST_MODIFIED);
-    entry.times.dead_at(if validator {
-        KEEP_FOR_VALIDATION
+    times.dead_at(if was_fresh || validator {
+        DISCONNECTED_MAX
     } else {
         Duration::ZERO
     })

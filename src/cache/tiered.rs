@@ -133,8 +133,7 @@ impl Tiered {
         self.hit.inc();
     }
 
-    /// The response in memory or Redis. Waits for Redis at most its timeout, twice where a response
-    /// varies; whatever goes wrong there is a miss.
+    /// The response in memory or Redis. Waits for Redis at most its timeout; whatever goes wrong there is a miss.
     pub async fn get(&self, root: KeyHash, request: &HeaderMap) -> Option<Found> {
         let place = self.memory.find(root, request);
         if let Some(found) = place.entry.and_then(|entry| self.judge(entry, Tier::Memory)) {
@@ -142,17 +141,25 @@ impl Tiered {
             return Some(found);
         }
         self.miss.inc();
-        let entry = match self.read(place.slot).await? {
-            Slot::Object(entry) => entry,
-            Slot::Vary(vary) if place.slot == root => {
+        let wait = self.redis.as_ref()?.link.timeout();
+        let entry = tokio::time::timeout(wait, self.read_for(root, place.slot, request))
+            .await
+            .ok()??;
+        self.judge(entry, Tier::Redis)
+    }
+
+    /// Reads the response for a request from Redis, by way of the marker where there is one.
+    async fn read_for(&self, root: KeyHash, slot: KeyHash, request: &HeaderMap) -> Option<Arc<Entry>> {
+        match self.read(slot).await? {
+            Slot::Object(entry) => Some(entry),
+            Slot::Vary(vary) if slot == root => {
                 match self.read(self.memory.variant(root, &vary, request)).await? {
-                    Slot::Object(entry) => entry,
-                    Slot::Vary(_) => return None,
+                    Slot::Object(entry) => Some(entry),
+                    Slot::Vary(_) => None,
                 }
             }
-            Slot::Vary(_) => return None,
-        };
-        self.judge(entry, Tier::Redis)
+            Slot::Vary(_) => None,
+        }
     }
 
     fn judge(&self, entry: Arc<Entry>, tier: Tier) -> Option<Found> {
