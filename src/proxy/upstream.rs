@@ -1,5 +1,6 @@
 //! The way to the origin: a place at a server, the request's headers, retries, and what came of it.
 
+use std::os::fd::RawFd;
 use std::time::Instant;
 
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, HOST, TE, TRANSFER_ENCODING};
@@ -16,7 +17,7 @@ use super::headers::RequestFields;
 use super::request::BACKGROUND;
 use crate::cache::policy::{hop_by_hop, vary};
 use crate::origin::retry::{Attempt, may_retry};
-use crate::origin::{LeaseError, Outcome};
+use crate::origin::{ConnectError, LeaseError, Outcome};
 use crate::preset;
 
 /// Picks a server, waits for a place there, and describes the connection.
@@ -69,7 +70,10 @@ fn target_hash(session: &Session) -> u128 {
 
 fn no_place(cx: &mut RequestContext, error: LeaseError) -> Box<Error> {
     let status = match error {
-        LeaseError::NoServer { .. } => 502,
+        LeaseError::NoServer { retry_after } => {
+            cx.upstream.retry_after = Some(retry_after);
+            502
+        }
         LeaseError::QueueFull | LeaseError::QueueTimeout => {
             cx.upstream.retry_after = Some(std::time::Duration::from_secs(1));
             503
@@ -81,9 +85,13 @@ fn no_place(cx: &mut RequestContext, error: LeaseError) -> Box<Error> {
 }
 
 /// A connection is there; the request is about to be sent.
-pub fn connected(gateway: &Gateway, cx: &mut RequestContext, reused: bool) {
+pub fn connected(gateway: &Gateway, cx: &mut RequestContext, reused: bool, fd: RawFd) {
+    if let Some(lease) = &mut cx.upstream.lease {
+        lease.attach(fd);
+    }
     cx.upstream.reused = reused;
     cx.upstream.sent = Some(Instant::now());
+    cx.upstream.sent_at = Some(gateway.app.clock.now());
     cx.upstream.sent_anything = true;
     if reused {
         gateway.app.metrics.origin_reuse.inc();
@@ -206,10 +214,20 @@ fn report(cx: &mut RequestContext, outcome: Outcome) {
 
 /// No connection could be made.
 pub fn failed_to_connect(cx: &mut RequestContext, method: &Method, mut error: Box<Error>) -> Box<Error> {
-    report(cx, Outcome::ConnectFailed);
+    // A full cap is popgate's own limit, no fault of the server.
+    if !capped(&error) {
+        report(cx, Outcome::ConnectFailed);
+    }
     error.as_up();
     error.set_retry(retry(cx, method, true));
     error
+}
+
+fn capped(error: &Error) -> bool {
+    let cause = error.root_cause();
+    cause
+        .downcast_ref::<ConnectError>()
+        .is_some_and(|cause| matches!(cause, ConnectError::Capped))
 }
 
 /// The connection failed while in use.
