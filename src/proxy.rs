@@ -253,7 +253,7 @@ impl ProxyHttp for Gateway {
         request: &mut RequestHeader,
         cx: &mut RequestContext,
     ) -> Result<()> {
-        upstream::request_headers(cx, request, session.cache.enabled() || session.cache.bypassing())
+        upstream::request_headers(session, cx, request)
     }
 
     async fn request_body_filter(
@@ -295,12 +295,12 @@ impl ProxyHttp for Gateway {
 
     fn response_body_filter(
         &self,
-        session: &mut Session,
+        _session: &mut Session,
         body: &mut Option<Bytes>,
         _end: bool,
-        _cx: &mut RequestContext,
+        cx: &mut RequestContext,
     ) -> Result<Option<Duration>> {
-        response::keep_bodyless(session, body);
+        response::keep_bodyless(cx, body);
         Ok(None)
     }
 

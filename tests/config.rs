@@ -10,3 +10,6 @@ mod examples;
 mod files;
 #[path = "config/generated.rs"]
 mod generated;
+#[path = "support/mmdb_writer.rs"]
+#[allow(dead_code, reason = "shared with tests that write more kinds of value")]
+mod mmdb_writer;

@@ -60,7 +60,8 @@ pub struct Listen {
     pub tls: Option<ListenTls>,
     /// HTTP/2 without TLS by prior knowledge (the preface is looked for on each new connection).
     pub h2c: bool,
-    /// A PROXY protocol v1/v2 header is required from `trusted_proxies` and refused from others.
+    /// A PROXY protocol v1/v2 header is required from `trusted_proxies` and refused from others, who may
+    /// connect without one.
     pub proxy_protocol: bool,
 }
 

@@ -75,15 +75,19 @@ fn lookup_for(
         path: uri.path(),
         query: uri.query(),
     };
+    let context = cx.filter_context(site);
     let mut fields = RequestFields(session.req_header_mut());
-    let key = hashes(site, &cx.filter_context(site), target, &mut fields);
+    let key = hashes(site, &context, target, &mut fields);
+    // Variants are chosen by what the origin sees: `Vary: CF-IPCountry` means the header set here.
+    let mut request = session.req_header().headers.clone();
+    site.chain.upstream_request(&context, &mut request);
     Arc::new(Lookup {
         base: key.base,
         root: key.root,
         host: cx.facts.authority.host.clone(),
         path: uri.path().to_owned(),
         seq: gateway.app.cache.head(),
-        request: session.req_header().headers.clone(),
+        request,
         preset: site.config.preset,
         class,
         found: parking_lot::Mutex::default(),

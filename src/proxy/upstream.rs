@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use http::header::{ACCEPT_ENCODING, COOKIE, HOST, TRANSFER_ENCODING};
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, HOST, TE, TRANSFER_ENCODING};
 use http::{HeaderName, Method, StatusCode};
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
@@ -94,8 +94,9 @@ pub fn connected(gateway: &Gateway, cx: &mut RequestContext, reused: bool) {
 ///
 /// # Errors
 /// When a header is refused, which valid ones are not.
-pub fn request_headers(cx: &RequestContext, request: &mut RequestHeader, cached: bool) -> Result<()> {
+pub fn request_headers(session: &Session, cx: &RequestContext, request: &mut RequestHeader) -> Result<()> {
     let Some(site) = &cx.site else { return Ok(()) };
+    let cached = session.cache.enabled() || session.cache.bypassing();
     request.remove_header(&BACKGROUND);
     let preset = site.config.preset;
     let names: Vec<HeaderName> = request.headers.keys().cloned().collect();
@@ -124,9 +125,20 @@ pub fn request_headers(cx: &RequestContext, request: &mut RequestHeader, cached:
     {
         request.insert_header(HOST, host)?;
     }
+    // gRPC servers insist on it, and it ends at this hop as it began (RFC 9110 10.1.4).
+    if is_grpc(session.req_header()) {
+        request.insert_header(TE, "trailers")?;
+    }
     let mut fields = RequestFields(request);
     site.chain.upstream_request(&cx.filter_context(site), &mut fields);
     Ok(())
+}
+
+fn is_grpc(request: &RequestHeader) -> bool {
+    request
+        .headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// The origin's head has come: note it, judge the server, take off what ends here.

@@ -76,7 +76,7 @@ async fn without_alpn_it_is_http1_and_the_scheme_is_https() {
     Http1::over(stream)
         .fetch(&Req::get("/").host("a.example"))
         .await
-        .expect(200, "MISS");
+        .expect(200, "DYNAMIC");
     let seen = origin.last();
     assert_eq!(seen.header("x-forwarded-proto").as_deref(), Some("https"));
     assert_eq!(
