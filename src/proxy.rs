@@ -41,6 +41,9 @@ use context::RequestContext;
 use ray::Rays;
 use uncacheable::Uncacheable;
 
+/// Trace filter for the engine, which reports each client that goes away and each failed try as an error;
+/// popgate reports requests in its access log and metrics.
+pub const ENGINE_TRACES: &str = "pingora_proxy=off,pingora_core=off,pingora_cache=warn";
 /// Tries at origins that Pingora allows; popgate's own rule (`origins.*.retries`) is stricter.
 const TRIES_MAX: usize = 4;
 /// Idle connections Pingora keeps over all origins; each origin's own cap is stricter.

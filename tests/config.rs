@@ -13,3 +13,5 @@ mod generated;
 #[path = "support/mmdb_writer.rs"]
 #[allow(dead_code, reason = "shared with tests that write more kinds of value")]
 mod mmdb_writer;
+#[path = "config/schema.rs"]
+mod schema;

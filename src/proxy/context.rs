@@ -134,6 +134,8 @@ pub struct UpstreamContext {
     pub server: Option<String>,
     /// When the request was sent.
     pub sent: Option<Instant>,
+    /// The same by the wall clock, for ages.
+    pub sent_at: Option<SystemTime>,
     /// Until the first byte of the answer.
     pub first_byte: Option<Duration>,
     /// The answer's status.

@@ -16,7 +16,7 @@ use super::headers::RequestFields;
 use super::request::BACKGROUND;
 use crate::cache::policy::{hop_by_hop, vary};
 use crate::origin::retry::{Attempt, may_retry};
-use crate::origin::{LeaseError, Outcome};
+use crate::origin::{ConnectError, LeaseError, Outcome};
 use crate::preset;
 
 /// Picks a server, waits for a place there, and describes the connection.
@@ -84,6 +84,7 @@ fn no_place(cx: &mut RequestContext, error: LeaseError) -> Box<Error> {
 pub fn connected(gateway: &Gateway, cx: &mut RequestContext, reused: bool) {
     cx.upstream.reused = reused;
     cx.upstream.sent = Some(Instant::now());
+    cx.upstream.sent_at = Some(gateway.app.clock.now());
     cx.upstream.sent_anything = true;
     if reused {
         gateway.app.metrics.origin_reuse.inc();
@@ -206,10 +207,20 @@ fn report(cx: &mut RequestContext, outcome: Outcome) {
 
 /// No connection could be made.
 pub fn failed_to_connect(cx: &mut RequestContext, method: &Method, mut error: Box<Error>) -> Box<Error> {
-    report(cx, Outcome::ConnectFailed);
+    // A full cap is popgate's own limit, no fault of the server.
+    if !capped(&error) {
+        report(cx, Outcome::ConnectFailed);
+    }
     error.as_up();
     error.set_retry(retry(cx, method, true));
     error
+}
+
+fn capped(error: &Error) -> bool {
+    let cause = error.root_cause();
+    cause
+        .downcast_ref::<ConnectError>()
+        .is_some_and(|cause| matches!(cause, ConnectError::Capped))
 }
 
 /// The connection failed while in use.
