@@ -138,7 +138,7 @@ async fn reloads_under_load_fail_no_request_and_close_no_connection() {
         for n in 0..50 {
             let response = client.get(&format!("/{round}/{n}")).await;
             assert_eq!(response.status, 200, "{response:?}");
-            assert_eq!(response.header("connection"), None);
+            assert_ne!(response.header("connection").as_deref(), Some("close"));
         }
     }
 }

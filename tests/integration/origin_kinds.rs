@@ -23,7 +23,7 @@ async fn a_tls_origin_is_verified_against_its_ca() {
     })
     .await;
     let gateway = Gateway::start(over_tls(&origin, &certs)).await;
-    assert_eq!(gateway.get("/").await.expect(200, "MISS").text(), "tls");
+    assert_eq!(gateway.get("/").await.expect(200, "DYNAMIC").text(), "tls");
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn an_http2_origin_behind_tls_is_agreed_on_by_alpn() {
     })
     .await;
     let gateway = Gateway::start(over_tls(&origin, &certs).app(json!({ "http2": true }))).await;
-    assert_eq!(gateway.get("/").await.expect(200, "MISS").text(), "h2");
+    assert_eq!(gateway.get("/").await.expect(200, "DYNAMIC").text(), "h2");
 }
 
 fn grpc(target: &str) -> Req {

@@ -51,7 +51,7 @@ async fn faked_headers_never_reach_the_origin(wire: Wire) {
     let gateway = Gateway::start(vietnam(&origin)).await;
     wire.fetch(&gateway, with_fakes(Req::get("/")))
         .await
-        .expect(200, "MISS");
+        .expect(200, "DYNAMIC");
     let seen = origin.last();
     for (name, value) in &seen.headers {
         assert!(
