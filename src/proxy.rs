@@ -41,6 +41,9 @@ use context::RequestContext;
 use ray::Rays;
 use uncacheable::Uncacheable;
 
+/// Trace filter for the engine, which reports each client that goes away and each failed try as an error;
+/// popgate reports requests in its access log and metrics.
+pub const ENGINE_TRACES: &str = "pingora_proxy=off,pingora_core=off,pingora_cache=warn";
 /// Tries at origins that Pingora allows; popgate's own rule (`origins.*.retries`) is stricter.
 const TRIES_MAX: usize = 4;
 /// Idle connections Pingora keeps over all origins; each origin's own cap is stricter.
@@ -253,7 +256,7 @@ impl ProxyHttp for Gateway {
         request: &mut RequestHeader,
         cx: &mut RequestContext,
     ) -> Result<()> {
-        upstream::request_headers(cx, request, session.cache.enabled() || session.cache.bypassing())
+        upstream::request_headers(session, cx, request)
     }
 
     async fn request_body_filter(
@@ -295,12 +298,12 @@ impl ProxyHttp for Gateway {
 
     fn response_body_filter(
         &self,
-        session: &mut Session,
+        _session: &mut Session,
         body: &mut Option<Bytes>,
         _end: bool,
-        _cx: &mut RequestContext,
+        cx: &mut RequestContext,
     ) -> Result<Option<Duration>> {
-        response::keep_bodyless(session, body);
+        response::keep_bodyless(cx, body);
         Ok(None)
     }
 

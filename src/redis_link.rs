@@ -1,7 +1,8 @@
 //! One Redis client for `cache` and `kv`: a multiplexed connection behind a timeout and a breaker.
 //!
 //! Redis is best effort. A link never blocks its caller longer than its timeout and never waits for a
-//! connection: while there is none, every call answers [`LinkError::Skipped`] at once. A supervisor task
+//! connection (but for the very first one): while there is none, every call answers [`LinkError::Skipped`] at
+//! once. A supervisor task
 //! owns the connection. It is the only one that connects, one attempt at a time with back-off, and
 //! publishes a connection only after Redis answered a ping on it within the timeout.
 //!
@@ -87,6 +88,9 @@ struct Shared {
     gate: Mutex<Breaker>,
     /// Set while the breaker has failures to forget, so that a success rarely takes the lock.
     troubled: AtomicBool,
+    /// True once the first attempt to connect has ended.
+    settled: watch::Sender<bool>,
+    born: Instant,
     /// Wakes the supervisor: the connection was dropped, or should be checked now.
     wake: Notify,
 }
@@ -166,6 +170,8 @@ impl RedisLink {
             state: watch::Sender::new(LinkState::Down),
             gate: Mutex::new(Breaker::default()),
             troubled: AtomicBool::new(false),
+            settled: watch::Sender::new(false),
+            born: Instant::now(),
             wake: Notify::new(),
         });
         shared.gauge(false);
@@ -179,7 +185,7 @@ impl RedisLink {
     /// [`LinkError::Skipped`] at once without a connection, [`LinkError::Timeout`] after the link's
     /// timeout, else what Redis said.
     pub async fn query<T: FromRedisValue>(&self, op: &'static str, command: &Cmd) -> Result<T, LinkError> {
-        let Some(live) = self.shared.live.load_full() else {
+        let Some(live) = self.shared.live().await else {
             return Err(LinkError::Skipped);
         };
         let mut connection = live.connection.clone();
@@ -198,7 +204,7 @@ impl RedisLink {
         op: &'static str,
         pipeline: &Pipeline,
     ) -> Result<T, LinkError> {
-        let Some(live) = self.shared.live.load_full() else {
+        let Some(live) = self.shared.live().await else {
             return Err(LinkError::Skipped);
         };
         let answer =
@@ -262,6 +268,19 @@ impl RedisLink {
 }
 
 impl Shared {
+    /// The connection, if there is one. In the first `timeout` of a link's life the first attempt to
+    /// connect is waited for, so that the first requests after a start find what is stored.
+    async fn live(&self) -> Option<Arc<Live>> {
+        let live = self.live.load_full();
+        if live.is_some() {
+            return live;
+        }
+        let left = self.timeout.checked_sub(self.born.elapsed())?;
+        let mut settled = self.settled.subscribe();
+        let _ = tokio::time::timeout(left, settled.wait_for(|settled| *settled)).await;
+        self.live.load_full()
+    }
+
     /// Turns an answer into a result and tells the breaker.
     fn judge<T: FromRedisValue>(
         &self,

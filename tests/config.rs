@@ -10,3 +10,8 @@ mod examples;
 mod files;
 #[path = "config/generated.rs"]
 mod generated;
+#[path = "support/mmdb_writer.rs"]
+#[allow(dead_code, reason = "shared with tests that write more kinds of value")]
+mod mmdb_writer;
+#[path = "config/schema.rs"]
+mod schema;

@@ -95,7 +95,7 @@ fn resolve(live: &Live, input: &PurgeInput) -> Result<PurgeRequest, PurgeError> 
     };
     for (index, url) in input.urls.iter().enumerate() {
         let (host, path_and_query) = split("urls", index, url)?;
-        request.urls.extend(url_keys(live, &host, &path_and_query));
+        request.urls.extend(url_key(live, &host, &path_and_query));
     }
     for (index, prefix) in input.prefixes.iter().enumerate() {
         let (host, path) = split("prefixes", index, prefix)?;
@@ -140,37 +140,32 @@ fn split(key: &'static str, index: usize, text: &str) -> Result<(String, String)
     Ok((host, path))
 }
 
-/// The keys of a URL under both schemes, as the site that serves it makes them.
+/// The key of a URL, as the site that serves it makes it; `None` for a host that is no site's. Both
+/// schemes share it.
 #[must_use]
-pub fn url_keys(live: &Live, host: &str, path_and_query: &str) -> Vec<PurgeUrl> {
+pub fn url_key(live: &Live, host: &str, path_and_query: &str) -> Option<PurgeUrl> {
     let (path, query) = match path_and_query.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (path_and_query, None),
     };
-    let Some(site) = live.sites.find(host, path) else {
-        return Vec::new();
-    };
-    [Scheme::Http, Scheme::Https]
-        .into_iter()
-        .map(|scheme| PurgeUrl {
-            base: base(live, site, scheme, host, path, query),
-            host: host.into(),
-        })
-        .collect()
+    let site = live.sites.find(host, path)?;
+    Some(PurgeUrl {
+        base: base(live, site, host, path, query),
+        host: host.into(),
+    })
 }
 
 /// The key of a GET for this URL: site filters and preset rewrite the query as they would for a visitor.
 fn base(
     live: &Live,
     site: &SiteRuntime,
-    scheme: Scheme,
     host: &str,
     path: &str,
     query: Option<&str>,
 ) -> crate::cache::KeyHash {
     let method = http::Method::GET;
     let mut headers = http::HeaderMap::new();
-    let cx = visitor_free(live, site, scheme, host);
+    let cx = visitor_free(live, site, host);
     let mut parts = popgate_filters::RequestParts {
         method: &method,
         path,
@@ -191,7 +186,7 @@ fn base(
         RequestVerdict::Bypass(_) => query,
     };
     let target = Target {
-        scheme: scheme.as_str(),
+        scheme: Scheme::Https.as_str(),
         host,
         path,
         query: query.as_deref(),
@@ -200,12 +195,7 @@ fn base(
 }
 
 /// A context for keys that no visitor asks for.
-fn visitor_free<'a>(
-    live: &'a Live,
-    site: &'a SiteRuntime,
-    scheme: Scheme,
-    host: &'a str,
-) -> FilterContext<'a> {
+fn visitor_free<'a>(live: &'a Live, site: &'a SiteRuntime, host: &'a str) -> FilterContext<'a> {
     let nobody = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
     FilterContext {
         ip: nobody,
@@ -214,7 +204,7 @@ fn visitor_free<'a>(
         chain: &[],
         geo: None,
         inherited_country: None,
-        scheme,
+        scheme: Scheme::Https,
         host,
         forwarded_host: None,
         site: &site.config.name,

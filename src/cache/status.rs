@@ -157,7 +157,8 @@ impl Outcome {
             Self::Miss(MissReason::Vary) => Some("vary-miss"),
             Self::Bypass(BypassReason::Method) => Some("method"),
             Self::Bypass(_) => Some("bypass"),
-            Self::Dynamic(_) => Some("miss"),
+            Self::Dynamic(DynamicReason::Remembered) => Some("miss"),
+            Self::Dynamic(_) => Some("uri-miss"),
         }
     }
 }
@@ -171,7 +172,8 @@ pub struct CacheStatus {
     pub ttl: Option<i64>,
     /// The origin's answer was stored.
     pub stored: bool,
-    /// This request waited for another's fetch.
+    /// This request waited for another's fetch. With [`Outcome::Hit`] it is told as a forward that was
+    /// collapsed (RFC 9211 2.6): nothing was stored when it came.
     pub collapsed: bool,
     /// Status that the origin answered with, if it differs from the one that is sent.
     pub fwd_status: Option<u16>,
@@ -195,7 +197,8 @@ impl CacheStatus {
     pub fn member(&self) -> String {
         let mut text = String::with_capacity(48);
         text.push_str(NAME);
-        match self.outcome.forwarded() {
+        let waited_for = (self.collapsed && self.outcome == Outcome::Hit).then_some("uri-miss");
+        match self.outcome.forwarded().or(waited_for) {
             Some(why) => {
                 text.push_str("; fwd=");
                 text.push_str(why);
@@ -363,7 +366,7 @@ mod tests {
             ),
             (
                 Outcome::Dynamic(DynamicReason::Refused(RefuseReason::SetCookie)),
-                "popgate; fwd=miss; detail=set-cookie",
+                "popgate; fwd=uri-miss; detail=set-cookie",
             ),
             (Outcome::Unsatisfied, "popgate; detail=only-if-cached"),
         ] {
@@ -407,6 +410,15 @@ mod tests {
             ..CacheStatus::new(Outcome::Miss(MissReason::Uri))
         };
         assert_eq!(waited.member(), "popgate; fwd=uri-miss; collapsed");
+        let filled_by_another = CacheStatus {
+            outcome: Outcome::Hit,
+            ttl: Some(60),
+            ..waited
+        };
+        assert_eq!(
+            filled_by_another.member(),
+            "popgate; fwd=uri-miss; collapsed; ttl=60"
+        );
     }
 
     #[test]

@@ -32,9 +32,9 @@ use fill::Fill;
 /// What the adapter must know of a request; travels in the engine's key.
 #[derive(Debug)]
 pub struct Lookup {
-    /// Hash of scheme, host, path and query: what purges name.
+    /// Hash of host, path and query: what purges name.
     pub base: KeyHash,
-    /// Hash of `base` and what filters added: the root of the variants.
+    /// Hash of `base`, scheme and what filters added: the root of the variants.
     pub root: KeyHash,
     /// Host in the key.
     pub host: String,

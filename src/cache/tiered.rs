@@ -120,8 +120,8 @@ impl Tiered {
     /// The response in memory, if no purge hit it: one that is softly purged takes the longer way
     /// through [`Tiered::get`]. Not counted as a lookup; [`Tiered::count_hit`] when it is served.
     #[must_use]
-    pub fn get_memory(&self, base: KeyHash, request: &HeaderMap) -> Option<Arc<Entry>> {
-        let entry = self.memory.find(base, request).entry?;
+    pub fn get_memory(&self, root: KeyHash, request: &HeaderMap) -> Option<Arc<Entry>> {
+        let entry = self.memory.find(root, request).entry?;
         (self.log.verdict(&entry) == Verdict::Valid).then_some(entry)
     }
 
@@ -132,8 +132,8 @@ impl Tiered {
 
     /// The response in memory or Redis. Waits for Redis at most its timeout, twice where a response
     /// varies; whatever goes wrong there is a miss.
-    pub async fn get(&self, base: KeyHash, request: &HeaderMap) -> Option<Found> {
-        let place = self.memory.find(base, request);
+    pub async fn get(&self, root: KeyHash, request: &HeaderMap) -> Option<Found> {
+        let place = self.memory.find(root, request);
         if let Some(found) = place.entry.and_then(|entry| self.judge(entry, Tier::Memory)) {
             self.hit.inc();
             return Some(found);
@@ -141,8 +141,8 @@ impl Tiered {
         self.miss.inc();
         let entry = match self.read(place.slot).await? {
             Slot::Object(entry) => entry,
-            Slot::Vary(vary) if place.slot == base => {
-                match self.read(self.memory.variant(base, &vary, request)).await? {
+            Slot::Vary(vary) if place.slot == root => {
+                match self.read(self.memory.variant(root, &vary, request)).await? {
                     Slot::Object(entry) => entry,
                     Slot::Vary(_) => return None,
                 }
@@ -192,8 +192,8 @@ impl Tiered {
             self.remove(entry.slot);
             return;
         }
-        if entry.slot != entry.base {
-            self.mark(entry.base, vary.into(), dead_at);
+        if entry.slot != entry.root {
+            self.mark(entry.root, vary.into(), dead_at);
         }
         self.store(entry);
     }
@@ -208,10 +208,10 @@ impl Tiered {
             ..old.clone()
         });
         let entry = Arc::new(entry);
-        if entry.slot != entry.base
-            && let Some(vary) = self.memory.vary(entry.base)
+        if entry.slot != entry.root
+            && let Some(vary) = self.memory.vary(entry.root)
         {
-            self.mark(entry.base, vary.names.clone(), memory::dead_at(&entry));
+            self.mark(entry.root, vary.names.clone(), memory::dead_at(&entry));
         }
         self.store(Arc::clone(&entry));
         entry
@@ -235,19 +235,19 @@ impl Tiered {
         self.write(slot, Write::Object(entry));
     }
 
-    /// Sees to it that the base slot leads to responses that live until `dead_at`.
-    fn mark(&self, base: KeyHash, names: Box<[HeaderName]>, dead_at: SystemTime) {
-        let marker = match self.memory.vary(base) {
+    /// Sees to it that the root slot leads to responses that live until `dead_at`.
+    fn mark(&self, root: KeyHash, names: Box<[HeaderName]>, dead_at: SystemTime) {
+        let marker = match self.memory.vary(root) {
             Some(old) if old.names == names && old.dead_at >= dead_at => old,
             _ => {
                 let dead_at = dead_at.checked_add(MARKER_SLACK).unwrap_or(dead_at);
                 let marker = Arc::new(VaryNames { names, dead_at });
-                self.memory.insert(base, Slot::Vary(Arc::clone(&marker)));
+                self.memory.insert(root, Slot::Vary(Arc::clone(&marker)));
                 marker
             }
         };
         // Always: Redis may have lost the one it had.
-        self.write(base, Write::Vary(marker));
+        self.write(root, Write::Vary(marker));
     }
 
     /// Drops what lies in a slot, in both tiers.

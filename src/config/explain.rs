@@ -51,7 +51,7 @@ fn line(out: &mut String, name: &str, text: &str) {
 
 /// One aligned row of a block.
 fn row(out: &mut String, name: &str, text: &str) {
-    let _ = writeln!(out, "  {name:<12}{text}");
+    let _ = writeln!(out, "  {name:<13}{text}");
 }
 
 fn listener(listen: &Listen) -> String {

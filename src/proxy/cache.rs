@@ -1,9 +1,9 @@
 //! The cache's side of a request: key, lookup, judging what was found, deciding what to store.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use pingora_cache::RespCacheable::{self, Cacheable, Uncacheable};
 use pingora_cache::{CacheKey, CacheMeta, CacheOptionOverrides, ForcedFreshness, NoCacheReason};
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
@@ -16,7 +16,6 @@ use super::headers::RequestFields;
 use super::key::{Target, hashes};
 use super::request::mark_background;
 use crate::app::SiteRuntime;
-use crate::cache::Times;
 use crate::cache::policy::hop_by_hop::stored_headers;
 use crate::cache::policy::reuse::expire;
 use crate::cache::policy::validate::merge_304;
@@ -27,6 +26,7 @@ use crate::cache::policy::{
 };
 use crate::cache::status::Cause;
 use crate::cache::storage::{FoundEntry, Lookup, Storing, engine_key, epoch};
+use crate::cache::{Entry, Times};
 use crate::preset::{self, Freshness, PageClass, ResponseRule, StoreRule};
 
 /// Times a waiter may wake to a fill that was not for it (another variant, a failed fill) before it
@@ -48,6 +48,7 @@ pub fn enable(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext)
         root: lookup.root,
         seq: lookup.seq,
     });
+    let lock = may_hold_others(gateway, session, cx, &lookup).then_some(gateway.lock);
     cx.cache.lookup = Some(lookup);
     let mut waits = CacheOptionOverrides::default();
     waits.wait_timeout = Some(gateway.lock_wait);
@@ -56,9 +57,24 @@ pub fn enable(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext)
         gateway.storage,
         None,
         Some(gateway.uncacheable),
-        Some(gateway.lock),
+        lock,
         Some(waits),
     );
+}
+
+/// Whether others may wait for this request's fetch: not where its answer is likely for it alone, nor
+/// where each use needs a validation of its own.
+fn may_hold_others(gateway: &Gateway, session: &Session, cx: &RequestContext, lookup: &Lookup) -> bool {
+    let for_itself =
+        cx.cache.directives.no_store || session.req_header().headers.contains_key(header::AUTHORIZATION);
+    let never_fresh = || {
+        gateway
+            .app
+            .cache
+            .get_memory(lookup.root, &lookup.request)
+            .is_some_and(|entry| entry.times.fresh_until + entry.times.initial_age <= entry.times.stored_at)
+    };
+    !for_itself && !never_fresh()
 }
 
 fn lookup_for(
@@ -75,15 +91,19 @@ fn lookup_for(
         path: uri.path(),
         query: uri.query(),
     };
+    let context = cx.filter_context(site);
     let mut fields = RequestFields(session.req_header_mut());
-    let key = hashes(site, &cx.filter_context(site), target, &mut fields);
+    let key = hashes(site, &context, target, &mut fields);
+    // Variants are chosen by what the origin sees: `Vary: CF-IPCountry` means the header set here.
+    let mut request = session.req_header().headers.clone();
+    site.chain.upstream_request(&context, &mut request);
     Arc::new(Lookup {
         base: key.base,
         root: key.root,
         host: cx.facts.authority.host.clone(),
         path: uri.path().to_owned(),
         seq: gateway.app.cache.head(),
-        request: session.req_header().headers.clone(),
+        request,
         preset: site.config.preset,
         class,
         found: parking_lot::Mutex::default(),
@@ -185,22 +205,17 @@ pub fn decide_store(
     response: &ResponseHeader,
     cx: &mut RequestContext,
 ) -> RespCacheable {
-    let Some(site) = cx.site.clone() else {
+    let (Some(site), Some(request)) = (cx.site.clone(), cx.cache.request.clone()) else {
         return Uncacheable(NoCacheReason::OriginNotCache);
     };
     let now = gateway.app.clock.now();
     let mut head = response.clone();
-    // The engine merges five fields of a 304; RFC 9111 3.2 asks for all.
-    if let (Some(fresh), Some(entry)) = (cx.cache.not_modified.take(), &cx.cache.found) {
-        super::headers::replace(&mut head, &merge_304(&entry.headers, &fresh, now));
-    }
-    let Some(request) = cx.cache.request.clone() else {
-        return Uncacheable(NoCacheReason::OriginNotCache);
-    };
+    let validated = complete_validation(cx, &mut head, now);
+    let settings = &site.config.cache;
     let rule = match preset::response(
         site.config.preset,
         &request,
-        &site.config.cache,
+        settings,
         head.status,
         &head.headers,
         now,
@@ -214,11 +229,54 @@ pub fn decide_store(
     if rule.strip_set_cookie {
         head.remove_header(&header::SET_COOKIE);
     }
+    let (decision, vary) = apply_policy(session, cx, &site, &rule, &head, now);
+    match decision {
+        StoreDecision::Refuse(reason) => {
+            // The validated object served this request; it may serve nobody else.
+            if let Some(entry) = validated {
+                gateway.app.cache.remove(entry.slot);
+            }
+            cx.cache.refused = Some(reason);
+            Uncacheable(refusal(reason, head.status))
+        }
+        StoreDecision::Store(times) => {
+            let times = capped(times, &rule, request.ttl_max);
+            cx.cache.stored_for = Some(times.fresh_until.duration_since(now).unwrap_or_default());
+            let stored = stored_headers(&head.headers, now);
+            super::headers::replace(&mut head, &stored);
+            Cacheable(meta(head, times, vary))
+        }
+    }
+}
+
+/// After a 304: the stored head with every field that the 304 brings (RFC 9111 3.2; the engine merges
+/// five of them). Gives the validated object.
+fn complete_validation(
+    cx: &mut RequestContext,
+    head: &mut ResponseHeader,
+    now: SystemTime,
+) -> Option<Arc<Entry>> {
+    let fresh = cx.cache.not_modified.take()?;
+    let entry = cx.cache.found.clone()?;
+    super::headers::replace(head, &merge_304(&entry.headers, &fresh, now));
+    Some(entry)
+}
+
+/// RFC 9111's word on an answer, and the fields that choose its variant.
+fn apply_policy(
+    session: &Session,
+    cx: &RequestContext,
+    site: &SiteRuntime,
+    rule: &StoreRule,
+    head: &ResponseHeader,
+    now: SystemTime,
+) -> (StoreDecision, Vec<HeaderName>) {
+    let request = session.req_header();
     let asked = cx
         .cache
         .lookup
         .as_ref()
-        .map_or(&session.req_header().headers, |lookup| &lookup.request);
+        .map_or(&request.headers, |lookup| &lookup.request);
     let vary_ignore = ignored_vary(site.config.preset, &head.headers);
     let overrides = Overrides {
         ttl: match rule.freshness {
@@ -230,53 +288,45 @@ pub fn decide_store(
         vary_ignore: &vary_ignore,
     };
     let exchange = Exchange {
-        method: if session.req_header().method == Method::HEAD {
+        // A HEAD fills from the GET that the engine sends for it.
+        method: if request.method == Method::HEAD {
             &Method::GET
         } else {
-            &session.req_header().method
+            &request.method
         },
         request: asked,
         no_store: cx.cache.directives.no_store,
-        requested_at: cx.received,
+        requested_at: cx.upstream.sent_at.unwrap_or(cx.received),
     };
-    let judged = policy_headers(&rule, &head.headers);
-    match store_decision(
+    let judged = policy_headers(rule, &head.headers);
+    let decision = store_decision(
         &exchange,
         head.status,
         &judged,
         &site.config.cache,
         &overrides,
         now,
-    ) {
-        StoreDecision::Refuse(reason) => {
-            cx.cache.refused = Some(reason);
-            Uncacheable(refusal(reason, head.status))
-        }
-        StoreDecision::Store(times) => {
-            let times = capped(times, &rule, request.ttl_max);
-            cx.cache.stored_for = Some(times.fresh_until.duration_since(now).unwrap_or_default());
-            let vary = match vary::of(asked, &head.headers, &vary_ignore) {
-                Vary::Names(names) => names,
-                Vary::Any | Vary::TooMany => return Uncacheable(NoCacheReason::Custom("vary-any")),
-            };
-            let stored = stored_headers(&head.headers, now);
-            super::headers::replace(&mut head, &stored);
-            Cacheable(meta(head, times, vary))
-        }
+    );
+    match vary::of(asked, &head.headers, &vary_ignore) {
+        Vary::Names(names) => (decision, names),
+        Vary::Any => (StoreDecision::Refuse(RefuseReason::VaryAny), Vec::new()),
+        Vary::TooMany => (StoreDecision::Refuse(RefuseReason::VaryTooMany), Vec::new()),
     }
 }
 
-/// Why the engine does not store: a 5xx is the origin's trouble of the moment, which must not be
-/// remembered as the nature of the page.
+/// Why the engine does not store: the origin's trouble of the moment (5xx) and what lies with one request
+/// must not be remembered as the nature of the page.
 fn refusal(reason: RefuseReason, status: http::StatusCode) -> NoCacheReason {
     if status.is_server_error() {
         NoCacheReason::UpstreamError
+    } else if reason.is_of_the_request() {
+        NoCacheReason::DeclinedToUpstream
     } else {
         NoCacheReason::Custom(reason.as_str())
     }
 }
 
-fn meta(head: ResponseHeader, times: Times, vary: Vec<http::HeaderName>) -> CacheMeta {
+fn meta(head: ResponseHeader, times: Times, vary: Vec<HeaderName>) -> CacheMeta {
     let seconds = |window: Duration| u32::try_from(window.as_secs()).unwrap_or(u32::MAX);
     let mut meta = CacheMeta::new(
         times.fresh_until,
@@ -329,7 +379,8 @@ fn policy_headers(rule: &StoreRule, headers: &HeaderMap) -> HeaderMap {
 fn capped(times: Times, rule: &StoreRule, request_ttl_max: Option<Duration>) -> Times {
     let mut times = times;
     for ttl_max in [rule.ttl_max, request_ttl_max].into_iter().flatten() {
-        times.fresh_until = times.fresh_until.min(times.stored_at + ttl_max);
+        let lifetime_end = times.stored_at + ttl_max.saturating_sub(times.initial_age);
+        times.fresh_until = times.fresh_until.min(lifetime_end);
     }
     if rule.no_stale {
         times.stale_while_revalidate = Duration::ZERO;
@@ -339,11 +390,11 @@ fn capped(times: Times, rule: &StoreRule, request_ttl_max: Option<Duration>) -> 
 }
 
 /// Fields in `Vary` that the preset's own rules stand in for.
-fn ignored_vary(preset: crate::config::Preset, headers: &HeaderMap) -> Vec<http::HeaderName> {
+fn ignored_vary(preset: crate::config::Preset, headers: &HeaderMap) -> Vec<HeaderName> {
     let mut ignored = Vec::new();
     for value in headers.get_all(header::VARY) {
         for member in value.as_bytes().split(|b| *b == b',') {
-            if let Ok(name) = http::HeaderName::from_bytes(member.trim_ascii())
+            if let Ok(name) = HeaderName::from_bytes(member.trim_ascii())
                 && preset::ignores_vary(preset, name.as_str())
             {
                 ignored.push(name);

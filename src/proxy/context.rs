@@ -42,6 +42,8 @@ pub struct RequestContext {
     pub body_seen: u64,
     /// A write to be done after the answer.
     pub deferred: Option<Deferred>,
+    /// The answer has no body, whatever the engine fetched: HEAD, 204, 304.
+    pub bodyless: bool,
     /// What the answer was made of; decided once, in the response hook.
     pub outcome: Option<Outcome>,
 }
@@ -111,9 +113,9 @@ pub struct CacheContext {
 /// A request's cache key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
-    /// Scheme, host, path, query: what a URL purge names.
+    /// Host, path, query: what a URL purge names.
     pub base: KeyHash,
-    /// `base` and what filters added: the root of the object's variants.
+    /// `base`, scheme and what filters added: the root of the object's variants.
     pub root: KeyHash,
     /// Purge log position before the lookup.
     pub seq: PurgeSeq,
@@ -132,6 +134,8 @@ pub struct UpstreamContext {
     pub server: Option<String>,
     /// When the request was sent.
     pub sent: Option<Instant>,
+    /// The same by the wall clock, for ages.
+    pub sent_at: Option<SystemTime>,
     /// Until the first byte of the answer.
     pub first_byte: Option<Duration>,
     /// The answer's status.
@@ -160,6 +164,7 @@ impl RequestContext {
             upstream: UpstreamContext::default(),
             body_seen: 0,
             deferred: None,
+            bodyless: false,
             outcome: None,
         }
     }

@@ -10,9 +10,9 @@ use crate::cache::key::normal_percent;
 /// The two hashes of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hashes {
-    /// Scheme, host, path, query: what a URL purge names.
+    /// Host, path, query: what a URL purge names.
     pub base: KeyHash,
-    /// `base` and what filters added: the root of the object's variants.
+    /// `base`, scheme and what filters added: the root of the object's variants.
     pub root: KeyHash,
 }
 
@@ -54,12 +54,12 @@ fn of(key: &KeyParts) -> Hashes {
     let frames = key.frames();
     let extras = key.extras().count() * 2;
     let (core, added) = frames.split_at(frames.len() - extras);
-    let base = KeyHash::of(core);
-    if added.is_empty() {
-        return Hashes { base, root: base };
-    }
+    // The first frame is the scheme.
+    let (scheme, url) = core.split_at(1);
+    let base = KeyHash::of(url);
     let core = base.bytes();
     let mut root: Vec<&[u8]> = vec![&core];
+    root.extend(scheme);
     root.extend(added);
     Hashes {
         base,
@@ -72,13 +72,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_filters_add_changes_the_root_but_not_what_purges_name() {
+    fn scheme_and_what_filters_add_change_the_root_but_not_what_purges_name() {
         let plain = KeyParts::new("https", "a.example", "/x", Some("y=1"));
         let mut varied = plain.clone();
         varied.add("country", b"VN");
-        let (plain, varied) = (of(&plain), of(&varied));
-        assert_eq!(plain.base, plain.root);
+        let insecure = KeyParts::new("http", "a.example", "/x", Some("y=1"));
+        let other = KeyParts::new("https", "a.example", "/x", Some("y=2"));
+        let [plain, varied, insecure, other] = [&plain, &varied, &insecure, &other].map(of);
         assert_eq!(plain.base, varied.base);
+        assert_eq!(plain.base, insecure.base);
         assert_ne!(plain.root, varied.root);
+        assert_ne!(plain.root, insecure.root);
+        assert_ne!(plain.base, other.base);
     }
 }

@@ -43,8 +43,9 @@ pub struct Authority {
 /// The refusal to answer with.
 pub fn normalise(request: &mut RequestHeader, limits: &Limits) -> Result<Authority, Refusal> {
     check_size(request, limits)?;
-    let authority = authority(request)?;
-    check_target(request)?;
+    let target = absolute_target(request)?;
+    let authority = authority(request, target.as_ref())?;
+    check_target(request, target)?;
     join_cookies(request)?;
     let host = http::HeaderValue::from_str(&authority.as_sent).map_err(|_| BAD_HOST)?;
     request.insert_header(HOST, host).map_err(|_| BAD_HOST)?;
@@ -85,8 +86,25 @@ fn check_size(request: &RequestHeader, limits: &Limits) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// The target of a request in absolute-form (RFC 9112 3.2.2). Pingora keeps it beside a URI that holds
+/// only its path.
+fn absolute_target(request: &RequestHeader) -> Result<Option<Uri>, Refusal> {
+    if request.uri.authority().is_some() {
+        return Ok(Some(request.uri.clone()));
+    }
+    let raw = request.raw_path();
+    if raw.starts_with(b"/") || raw == b"*" {
+        return Ok(None);
+    }
+    let uri = Uri::try_from(raw).map_err(|_| BAD_REQUEST)?;
+    match uri.scheme_str() {
+        Some("http" | "https") => Ok(Some(uri)),
+        _ => Err(BAD_REQUEST),
+    }
+}
+
 /// The one host of a request (RFC 9112 3.2, RFC 9113 8.3.1).
-fn authority(request: &RequestHeader) -> Result<Authority, Refusal> {
+fn authority(request: &RequestHeader, absolute: Option<&Uri>) -> Result<Authority, Refusal> {
     let mut hosts = request.headers.get_all(HOST).iter();
     let host = hosts.next();
     if hosts.next().is_some() {
@@ -96,7 +114,9 @@ fn authority(request: &RequestHeader) -> Result<Authority, Refusal> {
         Some(value) => Some(value.to_str().map_err(|_| BAD_HOST)?),
         None => None,
     };
-    let target = request.uri.authority().map(http::uri::Authority::as_str);
+    let target = absolute
+        .and_then(Uri::authority)
+        .map(http::uri::Authority::as_str);
     let as_sent = match (host, target) {
         (Some(host), Some(target)) if !host.eq_ignore_ascii_case(target) => return Err(BAD_HOST),
         (_, Some(only)) | (Some(only), None) => only,
@@ -136,13 +156,12 @@ pub fn host_of(text: &str) -> Option<String> {
 }
 
 /// Origin-form with a leading slash, or `*` for OPTIONS; never a fragment.
-fn check_target(request: &mut RequestHeader) -> Result<(), Refusal> {
+fn check_target(request: &mut RequestHeader, absolute: Option<Uri>) -> Result<(), Refusal> {
     if request.raw_path().contains(&b'#') {
         return Err(BAD_REQUEST);
     }
-    if request.uri.authority().is_some() {
-        let path = request
-            .uri
+    if let Some(absolute) = absolute {
+        let path = absolute
             .path_and_query()
             .map_or("/", http::uri::PathAndQuery::as_str);
         let path = if path.is_empty() { "/" } else { path };

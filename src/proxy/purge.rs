@@ -10,7 +10,7 @@ use super::answer;
 use super::context::RequestContext;
 use crate::admin::purge::{page, status};
 use crate::app::SiteRuntime;
-use crate::app::purge::{path_and_query, url_keys};
+use crate::app::purge::{path_and_query, url_key};
 use crate::cache::purge::PurgeRequest;
 use crate::visitor::is_trusted;
 
@@ -33,9 +33,9 @@ pub async fn by_method(
         .headers
         .get("x-purge-mode")
         .is_some_and(|mode| mode.as_bytes().eq_ignore_ascii_case(b"hard"));
-    let urls = url_keys(&cx.live, &cx.facts.authority.host, path_and_query(&request.uri));
+    let urls = url_key(&cx.live, &cx.facts.authority.host, path_and_query(&request.uri));
     let purge = PurgeRequest {
-        urls,
+        urls: urls.into_iter().collect(),
         hard,
         ..PurgeRequest::default()
     };

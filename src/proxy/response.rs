@@ -55,12 +55,8 @@ pub fn range(
 
 /// HEAD and 304 answers carry no body, whatever the engine fetched to fill the cache: its HTTP/2 writer
 /// would send it.
-pub fn keep_bodyless(session: &Session, body: &mut Option<Bytes>) {
-    let bodyless = session.req_header().method == Method::HEAD
-        || session
-            .response_written()
-            .is_some_and(|response| matches!(response.status.as_u16(), 204 | 304));
-    if bodyless && body.is_some() {
+pub fn keep_bodyless(cx: &RequestContext, body: &mut Option<Bytes>) {
+    if cx.bodyless {
         *body = None;
     }
 }
@@ -78,6 +74,8 @@ pub fn finish(
     if response.status.is_informational() && response.status != http::StatusCode::SWITCHING_PROTOCOLS {
         return Ok(());
     }
+    cx.bodyless =
+        session.req_header().method == Method::HEAD || matches!(response.status.as_u16(), 204 | 304);
     let Some(site) = cx.site.clone() else {
         return Ok(());
     };

@@ -36,13 +36,10 @@ fn hash(key: &CacheKey) -> u128 {
 
 /// Whether the reason speaks of the page, not of one request or of the moment.
 fn lasts(reason: NoCacheReason) -> bool {
-    match reason {
-        NoCacheReason::OriginNotCache | NoCacheReason::ResponseTooLarge => true,
-        NoCacheReason::Custom(rule) => {
-            !matches!(rule, "method" | "request-no-store" | "authorization" | "coding")
-        }
-        _ => false,
-    }
+    matches!(
+        reason,
+        NoCacheReason::OriginNotCache | NoCacheReason::ResponseTooLarge | NoCacheReason::Custom(_)
+    )
 }
 
 impl CacheablePredictor for Uncacheable {
@@ -90,10 +87,7 @@ mod tests {
     fn errors_and_one_clients_wishes_are_not_remembered() {
         let memory = Uncacheable::new(Duration::from_secs(10));
         let key = CacheKey::new("k", "");
-        for reason in [
-            NoCacheReason::UpstreamError,
-            NoCacheReason::Custom("request-no-store"),
-        ] {
+        for reason in [NoCacheReason::UpstreamError, NoCacheReason::DeclinedToUpstream] {
             assert_eq!(memory.mark_uncacheable(&key, reason), None);
             assert!(memory.cacheable_prediction(&key));
         }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use http::header::{ACCEPT_ENCODING, COOKIE, HOST, TRANSFER_ENCODING};
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, HOST, TE, TRANSFER_ENCODING};
 use http::{HeaderName, Method, StatusCode};
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
@@ -16,7 +16,7 @@ use super::headers::RequestFields;
 use super::request::BACKGROUND;
 use crate::cache::policy::{hop_by_hop, vary};
 use crate::origin::retry::{Attempt, may_retry};
-use crate::origin::{LeaseError, Outcome};
+use crate::origin::{ConnectError, LeaseError, Outcome};
 use crate::preset;
 
 /// Picks a server, waits for a place there, and describes the connection.
@@ -84,6 +84,7 @@ fn no_place(cx: &mut RequestContext, error: LeaseError) -> Box<Error> {
 pub fn connected(gateway: &Gateway, cx: &mut RequestContext, reused: bool) {
     cx.upstream.reused = reused;
     cx.upstream.sent = Some(Instant::now());
+    cx.upstream.sent_at = Some(gateway.app.clock.now());
     cx.upstream.sent_anything = true;
     if reused {
         gateway.app.metrics.origin_reuse.inc();
@@ -94,8 +95,9 @@ pub fn connected(gateway: &Gateway, cx: &mut RequestContext, reused: bool) {
 ///
 /// # Errors
 /// When a header is refused, which valid ones are not.
-pub fn request_headers(cx: &RequestContext, request: &mut RequestHeader, cached: bool) -> Result<()> {
+pub fn request_headers(session: &Session, cx: &RequestContext, request: &mut RequestHeader) -> Result<()> {
     let Some(site) = &cx.site else { return Ok(()) };
+    let cached = session.cache.enabled() || session.cache.bypassing();
     request.remove_header(&BACKGROUND);
     let preset = site.config.preset;
     let names: Vec<HeaderName> = request.headers.keys().cloned().collect();
@@ -124,9 +126,20 @@ pub fn request_headers(cx: &RequestContext, request: &mut RequestHeader, cached:
     {
         request.insert_header(HOST, host)?;
     }
+    // gRPC servers insist on it, and it ends at this hop as it began (RFC 9110 10.1.4).
+    if is_grpc(session.req_header()) {
+        request.insert_header(TE, "trailers")?;
+    }
     let mut fields = RequestFields(request);
     site.chain.upstream_request(&cx.filter_context(site), &mut fields);
     Ok(())
+}
+
+fn is_grpc(request: &RequestHeader) -> bool {
+    request
+        .headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// The origin's head has come: note it, judge the server, take off what ends here.
@@ -194,10 +207,20 @@ fn report(cx: &mut RequestContext, outcome: Outcome) {
 
 /// No connection could be made.
 pub fn failed_to_connect(cx: &mut RequestContext, method: &Method, mut error: Box<Error>) -> Box<Error> {
-    report(cx, Outcome::ConnectFailed);
+    // A full cap is popgate's own limit, no fault of the server.
+    if !capped(&error) {
+        report(cx, Outcome::ConnectFailed);
+    }
     error.as_up();
     error.set_retry(retry(cx, method, true));
     error
+}
+
+fn capped(error: &Error) -> bool {
+    let cause = error.root_cause();
+    cause
+        .downcast_ref::<ConnectError>()
+        .is_some_and(|cause| matches!(cause, ConnectError::Capped))
 }
 
 /// The connection failed while in use.

@@ -21,6 +21,8 @@ use crate::config::model::{RedisLogin, RedisServer, RedisTarget};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Longest wait for a whole attempt, sentinels and cluster discovery counted.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Shortest and longest wait before a cluster command is sent again, well below a command's timeout.
+const RETRY_WAIT_MS: (u64, u64) = (2, 10);
 /// Commands that wait in a connection's channel before callers wait in line (their timeout goes on).
 const PIPELINE_BUFFER: usize = 512;
 
@@ -285,6 +287,8 @@ impl Connector {
             .connection_timeout(CONNECT_TIMEOUT)
             // Retries would only hide failures from the breaker; one is needed to follow a moved slot.
             .retries(1)
+            .min_retry_wait(RETRY_WAIT_MS.0)
+            .max_retry_wait(RETRY_WAIT_MS.1)
             .overall_response_timeout(None)
             .tcp_settings(tcp());
         let login = nodes.first().map(|node| &node.login);

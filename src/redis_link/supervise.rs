@@ -21,12 +21,12 @@ pub(super) async fn run(shared: Arc<Shared>) {
     let mut nonce: u64 = rand::random();
     let mut said: Option<Cause> = None;
     loop {
-        tokio::time::sleep(backoff::delay(attempt, rand::random())).await;
         attempt = attempt.saturating_add(1);
         match ready(&shared, &mut nonce).await {
             Ok((connection, tracked)) => {
                 let since = Instant::now();
                 let generation = shared.bring_up(connection.clone(), tracked);
+                shared.settled.send_replace(true);
                 said = None;
                 watch(&shared, connection, generation, &mut nonce).await;
                 if since.elapsed() >= GOOD_AFTER {
@@ -41,8 +41,10 @@ pub(super) async fn run(shared: Arc<Shared>) {
                     shared.say_down(cause, &error.to_string());
                     said = Some(cause);
                 }
+                shared.settled.send_replace(true);
             }
         }
+        tokio::time::sleep(backoff::delay(attempt, rand::random())).await;
     }
 }
 

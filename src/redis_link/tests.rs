@@ -44,6 +44,13 @@ async fn a_redis_that_is_down_at_start_is_used_once_it_is_up() {
 }
 
 #[tokio::test]
+async fn the_first_command_waits_for_the_first_connection() {
+    let redis = TestRedis::start(&[]);
+    let (link, _metrics) = link(&redis.target(), Duration::from_secs(5));
+    assert_eq!(set_and_get(&link, "v").await, "v");
+}
+
+#[tokio::test]
 async fn a_killed_redis_is_skipped_at_once_and_used_again_after_its_restart() {
     let mut redis = TestRedis::start(&[]);
     let (link, metrics) = link(&redis.target(), TIMEOUT);

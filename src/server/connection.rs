@@ -120,6 +120,10 @@ async fn open(
             }
         }
     }
+    if terms.proxy_protocol && !trusted && starts_with_proxy_header(&tcp).await {
+        debug!(%peer, "proxy header from an address that is not trusted");
+        return Err(Failed::ProxyHeader);
+    }
     if let Some(acceptor) = &terms.tls {
         // Bytes behind the PROXY header are the start of the handshake; reading exactly the header
         // leaves none, see `read_proxy_header`.
@@ -165,6 +169,15 @@ async fn read_proxy_header(tcp: &mut TcpStream, scratch: &mut BytesMut) -> io::R
             }
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }
+    }
+}
+
+/// Whether the first bytes look like a PROXY header.
+async fn starts_with_proxy_header(tcp: &TcpStream) -> bool {
+    let mut first = [0_u8; 256];
+    match tcp.peek(&mut first).await {
+        Ok(count) => count > 0 && proxy_header::parse(&first[..count]) != ProxyHeader::Invalid,
+        Err(_) => false,
     }
 }
 

@@ -6,9 +6,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Starts tracing once; `POPGATE_LOG` (tracing's filter syntax) wins over `level`.
 pub fn start(level: &str, json: bool) {
-    // Pingora reports each client that goes away and each failed try as errors; popgate reports the
-    // request itself in its access log and metrics.
-    let quiet = "pingora_proxy=off,pingora_core=off,pingora_cache=warn";
+    let quiet = crate::proxy::ENGINE_TRACES;
     let filter =
         EnvFilter::try_from_env("POPGATE_LOG").unwrap_or_else(|_| EnvFilter::new(format!("{level},{quiet}")));
     let builder = tracing_subscriber::fmt()

@@ -3,7 +3,7 @@
 
 use popgate::config::{self, Diagnostic};
 
-use crate::files::{certificate, env, put, root, yaml_files};
+use crate::files::{certificate, env, mmdb, put, root, yaml_files};
 
 struct Expected {
     line: usize,
@@ -44,6 +44,8 @@ fn every_broken_file_is_told_line_key_and_mend() {
     certificate(&at("good.crt"), &at("good.key"));
     certificate(&at("other.crt"), &at("other.key"));
     put(&at("notes.txt"), "not a certificate\n");
+    put(&at("good.mmdb"), mmdb("city"));
+    put(&at("asn.mmdb"), mmdb("asn"));
     put(&at("empty.txt"), "\n");
     put(
         &at("damaged.crt"),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use popgate::config::{self, Config};
 
-use crate::files::{certificate, env, put, root, yaml_files};
+use crate::files::{certificate, env, mmdb, put, root, yaml_files};
 
 /// Loads a copy of a file beside the files it names.
 fn load(file: &Path) -> Config {
@@ -16,6 +16,7 @@ fn load(file: &Path) -> Config {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("crt") => certificate(&path, &path.with_extension("key")),
             Some("key") => {}
+            Some("mmdb") => put(&path, mmdb(path.file_stem().unwrap().to_str().unwrap())),
             _ => put(&path, "one line\n"),
         }
     }

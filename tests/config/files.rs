@@ -35,6 +35,20 @@ pub fn certificate(certificate: &Path, key: &Path) {
     put(key, signing_key.serialize_pem());
 }
 
+/// A small geo database: `city` knows countries, `asn` network numbers.
+pub fn mmdb(kind: &str) -> Vec<u8> {
+    use crate::mmdb_writer::{Value, database};
+    let vn = Value::Map(vec![(
+        "country",
+        Value::Map(vec![("iso_code", Value::Text("VN"))]),
+    )]);
+    let number = Value::Map(vec![("autonomous_system_number", Value::Number(64_496))]);
+    match kind {
+        "asn" => database("GeoLite2-ASN", &[("203.0.113.0/24", number)]),
+        _ => database("GeoLite2-City", &[("203.0.113.0/24", vn)]),
+    }
+}
+
 /// Writes a file and the folders above it.
 pub fn put(path: &Path, text: impl AsRef<[u8]>) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -11,6 +11,7 @@ fn entry() -> Entry {
     headers.append("link", HeaderValue::from_static("</b>"));
     Entry {
         base: KeyHash(7),
+        root: KeyHash(7),
         slot: KeyHash(9),
         host: "blog.example".into(),
         path: "/a/b".into(),
@@ -207,7 +208,7 @@ prop_compose! {
             );
         }
         Entry {
-            base: KeyHash(base), slot: KeyHash(slot), host: host.into(), path: path.into(),
+            base: KeyHash(base), root: KeyHash(base), slot: KeyHash(slot), host: host.into(), path: path.into(),
             status: StatusCode::from_u16(status).unwrap(), headers, body: body.into(),
             times: Times {
                 stored_at: time(times[0]), initial_age: Duration::from_millis(times[1]),
@@ -228,6 +229,13 @@ proptest! {
     #[test]
     fn random_bytes_are_an_error(bytes in vec(any::<u8>(), 0..300)) {
         prop_assert!(decode(KeyHash(0), &Bytes::from(bytes)).is_err());
+    }
+
+    #[test]
+    fn random_bytes_in_a_good_frame_never_panic(mut bytes in vec(any::<u8>(), 0..400)) {
+        seal(KeyHash(1), &mut bytes);
+        let error = decode(KeyHash(1), &Bytes::from(bytes)).unwrap_err();
+        prop_assert!(matches!(error, CodecError::Length | CodecError::Field(_)), "{}", error);
     }
 
     /// Beyond the checksum every field is verified on its own.

@@ -29,6 +29,7 @@ fn entry(slot: u128, body: usize, clock: &Clock) -> Entry {
     let now = clock.now();
     Entry {
         base: KeyHash(slot),
+        root: KeyHash(slot),
         slot: KeyHash(slot),
         host: "blog.example".into(),
         path: "/".into(),
@@ -75,6 +76,7 @@ fn a_marker_leads_to_the_variant_of_the_request() {
         &memory,
         Entry {
             base: KeyHash(1),
+            root: KeyHash(1),
             ..entry(slot.0, 10, &clock)
         },
     );

@@ -80,7 +80,8 @@ impl Fill {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         headers.remove(http::header::TRANSFER_ENCODING);
         let entry = Entry {
-            base: lookup.root,
+            base: lookup.base,
+            root: lookup.root,
             slot: variant_slot(lookup.root, &storing.vary, &lookup.request),
             host: lookup.host.as_str().into(),
             path: lookup.path.as_str().into(),

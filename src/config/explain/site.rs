@@ -96,12 +96,15 @@ fn cache(out: &mut String, cache: &SiteCache) {
         Duration::ZERO => "not at all".to_owned(),
         window => duration_text(window),
     };
-    let (revalidate, error) = (window(cache.stale_while_revalidate), window(cache.stale_if_error));
-    row(
-        out,
-        "stale",
-        &format!("while revalidating {revalidate}, on errors {error}, unless the answer says otherwise"),
-    );
+    let stale = match (cache.stale_while_revalidate, cache.stale_if_error) {
+        (Duration::ZERO, Duration::ZERO) => "only when the answer allows it".to_owned(),
+        (revalidate, error) => format!(
+            "while revalidating {}, on errors {}, unless the answer says otherwise",
+            window(revalidate),
+            window(error)
+        ),
+    };
+    row(out, "stale", &stale);
     let directives = match cache.request_directives {
         RequestDirectives::Honour => "Cache-Control of requests is honoured",
         RequestDirectives::Ignore => {

@@ -183,7 +183,7 @@ pub static LOG: Table = Table {
     keys: &[
         key(
             "access",
-            Either(&[Choice(&["off", "stdout"]), Path]),
+            Either(&[Word("off"), Word("stdout"), Path]),
             Value("off"),
             "Access log as JSON lines: `off`, `stdout`, or a file, which is opened again on `SIGUSR1`.",
         ),

@@ -20,11 +20,13 @@ pub(super) fn read_small(path: &Path, field: &Field<'_>) -> Option<Vec<u8>> {
     }
 }
 
-/// Complains unless `path` is a regular file that can be opened.
-pub(super) fn check_readable(path: &Path, field: &Field<'_>) {
-    if let Err(error) = open(path) {
-        complain(path, field, &error);
+/// Whether `path` is a regular file that can be opened; complains otherwise.
+pub(super) fn check_readable(path: &Path, field: &Field<'_>) -> bool {
+    let opened = open(path);
+    if let Err(error) = &opened {
+        complain(path, field, error);
     }
+    opened.is_ok()
 }
 
 /// One line of text: a token or password, without the line break at its end.

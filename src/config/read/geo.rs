@@ -9,25 +9,70 @@ use super::super::model::{Geo, GeoNetwork};
 use super::super::reader::{Field, Map};
 use super::super::value::{Wrong, cidr, quoted};
 use super::files;
+use crate::geo::GeoError;
+use crate::geo::mmdb::{self, Summary};
 
 /// Geo sources.
 pub(super) fn geo(root: &Map<'_>) -> Geo {
     let map = root.map("geo", &GEO);
-    let databases = map.list("databases").into_iter().filter_map(|item| {
-        let path = item.file_path()?;
-        check_database(&path, &item);
-        Some(path)
-    });
+    let mut databases = Vec::new();
+    let mut sound = Vec::new();
+    for item in map.list("databases") {
+        let Some(path) = item.file_path() else { continue };
+        if databases.contains(&path) {
+            item.error("this database is here twice", "keep one of them");
+            continue;
+        }
+        sound.extend(check_database(&path, &item));
+        databases.push(path);
+    }
+    let networks = networks(&map);
+    let a_country = sound.iter().any(|database| database.offers.country)
+        || networks.iter().any(|(_, row)| row.country.is_some());
+    if !sound.is_empty()
+        && sound.len() == databases.len()
+        && !a_country
+        && let Some(field) = map.field("databases")
+    {
+        field.error(
+            "no source knows a country",
+            "add a country or city database, or a table in `networks`",
+        );
+    }
     Geo {
-        databases: databases.collect(),
-        networks: networks(&map),
+        databases,
+        networks,
         reload_interval: map.duration("reload_interval"),
     }
 }
 
-/// The file is there and readable.
-fn check_database(path: &Path, field: &Field<'_>) {
-    files::check_readable(path, field);
+/// Reads a database as a start would; `None` after a complaint.
+fn check_database(path: &Path, field: &Field<'_>) -> Option<Summary> {
+    if !files::check_readable(path, field) {
+        return None;
+    }
+    match mmdb::check(path) {
+        Ok(summary) => Some(summary),
+        Err(error) => {
+            let mend = match error {
+                GeoError::NothingKnown { .. } => "name a country, city, ASN or anonymous-IP database",
+                _ => "download it again",
+            };
+            let shown = path.display();
+            let problem = match error {
+                GeoError::Corrupt { problem, .. } => format!("{shown} is corrupt or no mmdb file: {problem}"),
+                GeoError::NothingKnown { kind, .. } => {
+                    format!(
+                        "{shown} is of type {}, which knows nothing that is asked for",
+                        quoted(&kind)
+                    )
+                }
+                error => error.to_string(),
+            };
+            field.error(problem, mend);
+            None
+        }
+    }
 }
 
 /// The static table, longest prefix first.

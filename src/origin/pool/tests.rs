@@ -1,3 +1,6 @@
+mod ejection;
+mod reload;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -247,108 +250,6 @@ async fn consistent_hash_waits_for_its_own_server_and_blocks_nobody_else() {
     assert_eq!(same_key.now_or_never().unwrap().unwrap().server_id(), server);
 }
 
-#[tokio::test(start_paused = true)]
-async fn f1a_after_five_refused_connections_requests_fail_at_once_until_the_next_trial() {
-    let origin = origin(1, 64);
-    fail(&origin, 5, Outcome::ConnectFailed);
-    assert!(no_server(open_now(&origin)));
-    tokio::time::advance(Duration::from_millis(500)).await;
-    let mut trial = take(&origin);
-    assert!(no_server(open_now(&origin)));
-    trial.report(Outcome::ConnectFailed);
-    drop(trial);
-    assert!(no_server(open_now(&origin)));
-}
-
-#[tokio::test(start_paused = true)]
-async fn f1a_an_origin_that_is_back_answers_within_a_second_however_long_it_was_gone() {
-    let origin = origin(2, 64);
-    fail(&origin, 10, Outcome::ConnectFailed);
-    for _ in 0..600 {
-        tokio::time::advance(Duration::from_millis(100)).await;
-        if let Some(Ok(mut trial)) = open_now(&origin) {
-            trial.report(Outcome::ConnectFailed);
-        }
-        assert!(origin.locked().panic, "said once, not at every trial");
-    }
-    tokio::time::advance(Duration::from_millis(900)).await;
-    let mut trial = take(&origin);
-    trial.report(Outcome::Ok);
-    for _ in 0..10 {
-        take(&origin).report(Outcome::Ok);
-    }
-    assert!(!origin.locked().panic);
-}
-
-#[tokio::test]
-async fn a_trial_without_a_result_lets_the_next_request_try() {
-    let origin = origin(1, 64);
-    fail(&origin, 5, Outcome::ConnectFailed);
-    origin.locked().slots[0].breaker.abandon(Instant::now());
-    tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(1)).await;
-    drop(take(&origin));
-    assert!(open_now(&origin).unwrap().is_ok());
-}
-
-#[tokio::test]
-async fn those_who_wait_fail_at_once_when_the_last_server_becomes_unreachable() {
-    let origin = origin(1, 1);
-    let mut held = take(&origin);
-    let mut waiting = Box::pin(origin.lease(0, NOBODY, None));
-    assert!((&mut waiting).now_or_never().is_none());
-    for _ in 0..5 {
-        held.report(Outcome::ConnectFailed);
-    }
-    drop(held);
-    assert!(no_server(waiting.now_or_never()));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_failing_server_gets_no_requests_while_another_is_in_order() {
-    let (origin, metrics) = build(settings(2, 64));
-    let bad = take(&origin).server_id();
-    for _ in 0..5 {
-        origin.report(bad, Outcome::Status5xx, Instant::now());
-    }
-    for _ in 0..10 {
-        assert_ne!(take(&origin).server_id(), bad);
-    }
-    assert!(metrics.render().unwrap().contains("} 0\npopgate_origin_healthy{"));
-    tokio::time::advance(Duration::from_secs(1)).await;
-    let trials: Vec<_> = (0..6)
-        .map(|_| take(&origin))
-        .filter(|lease| lease.server_id() == bad)
-        .collect();
-    assert_eq!(trials.len(), 1);
-}
-
-#[tokio::test]
-async fn the_only_server_keeps_its_requests_however_often_it_answers_5xx() {
-    let origin = origin(1, 64);
-    fail(&origin, 50, Outcome::Status5xx);
-    fail(&origin, 50, Outcome::Timeout);
-    drop(take(&origin));
-}
-
-#[tokio::test]
-async fn when_every_server_is_unhealthy_all_are_tried() {
-    let (origin, _) = build(Settings {
-        health: Some(health()),
-        ..settings(2, 64)
-    });
-    let ids: Vec<_> = origin.locked().slots.iter().map(|slot| slot.server.id).collect();
-    origin.checked(ids[0], false, "status 500");
-    assert!((0..4).all(|_| take(&origin).server_id() == ids[1]));
-    origin.checked(ids[1], false, "status 500");
-    let tried: std::collections::HashSet<_> = (0..4).map(|_| take(&origin).server_id()).collect();
-    assert_eq!(tried.len(), 2);
-    assert!(origin.locked().panic);
-    origin.checked(ids[0], true, "");
-    assert!((0..4).all(|_| take(&origin).server_id() == ids[0]));
-    assert!(!origin.locked().panic);
-}
-
 #[tokio::test]
 async fn an_http2_connection_is_shared_by_a_hundred_requests() {
     let (origin, _) = build(Settings {
@@ -370,89 +271,6 @@ async fn fewer_connections_than_servers_still_hold_the_cap() {
         .map(Result::unwrap)
         .collect();
     assert_eq!(leases.len(), 2);
-}
-
-#[tokio::test]
-async fn a_reload_keeps_the_state_of_servers_that_stay() {
-    let origin = origin(2, 8);
-    let mut lease = take(&origin);
-    let stays = lease.server_id();
-    for _ in 0..5 {
-        lease.report(Outcome::ConnectFailed);
-    }
-    origin.reconfigure(Arc::new(settings(3, 9)), None);
-    let state = origin.locked();
-    let slot = state.slots.iter().find(|slot| slot.server.id == stays).unwrap();
-    assert_eq!((slot.in_flight, slot.share), (1, 3));
-    assert!(!slot.usable(Instant::now()));
-}
-
-#[tokio::test]
-async fn a_server_that_left_still_counts_until_its_connections_close() {
-    let (origin, metrics) = build(settings(1, 2));
-    let lease = take(&origin);
-    let guard = lease.connector().try_open().unwrap();
-    let idle = lease.connector().try_open().unwrap();
-    drop(lease);
-    let moved = Settings {
-        servers: settings(2, 2).servers.split_off(1),
-        ..settings(1, 2)
-    };
-    origin.reconfigure(Arc::new(moved), None);
-    assert!(
-        open_now(&origin).is_none(),
-        "both connections to the old server are still open"
-    );
-    drop(guard);
-    let lease = take(&origin);
-    assert!(lease.connector().may_open());
-    assert!(open_now(&origin).is_none());
-    drop(idle);
-    assert!(origin.locked().retired.is_empty());
-    let text = metrics.render().unwrap();
-    assert!(!text.contains(r#"server="192.0.2.1:80""#), "{text}");
-}
-
-#[tokio::test]
-async fn a_server_that_left_gets_no_new_series() {
-    let (origin, metrics) = build(settings(2, 4));
-    let lease = take(&origin);
-    let remaining: Vec<_> = settings(2, 4)
-        .servers
-        .into_iter()
-        .filter(
-            |server| !matches!(server, config::Server::Address(at) if at.to_string() == lease.server_name()),
-        )
-        .collect();
-    origin.reconfigure(
-        Arc::new(Settings {
-            servers: remaining,
-            ..settings(1, 4)
-        }),
-        None,
-    );
-    for _ in 0..5 {
-        origin.report(lease.server_id(), Outcome::ConnectFailed, Instant::now());
-    }
-    assert!(
-        !metrics
-            .render()
-            .unwrap()
-            .contains(&format!("server=\"{}\"", lease.server_name()))
-    );
-}
-
-#[tokio::test]
-async fn a_lowered_cap_holds_for_new_requests() {
-    let origin = origin(1, 4);
-    let mut leases: Vec<_> = std::iter::from_fn(|| open_now(&origin))
-        .map(Result::unwrap)
-        .collect();
-    origin.reconfigure(Arc::new(settings(1, 2)), None);
-    leases.truncate(2);
-    assert!(open_now(&origin).is_none());
-    leases.truncate(1);
-    assert!(open_now(&origin).unwrap().is_ok());
 }
 
 #[tokio::test]

@@ -149,11 +149,7 @@ async fn a_cluster_is_found_from_one_node_and_survives_a_restart_of_another() {
     let (link, _metrics) = link(&target, TIMEOUT);
     up(&link).await;
     assert!(link.is_cluster());
-    for n in 0..30 {
-        link.query::<()>("set", cmd("SET").arg(format!("key {n}")).arg(n))
-            .await
-            .unwrap();
-    }
+    every_slot_takes_writes(&link, "key").await;
     let mut pipeline = redis::pipe();
     for n in 0..30 {
         pipeline.get(format!("key {n}"));
@@ -169,11 +165,16 @@ async fn a_cluster_is_found_from_one_node_and_survives_a_restart_of_another() {
 
     nodes[1].kill();
     nodes[1].run();
+    every_slot_takes_writes(&link, "fresh").await;
+}
+
+/// Sets thirty keys over all nodes, as often as it takes until all are set in one round.
+async fn every_slot_takes_writes(link: &RedisLink, name: &str) {
     let served = async {
         loop {
             let mut all = true;
             for n in 0..30 {
-                let key = format!("fresh {n}");
+                let key = format!("{name} {n}");
                 all &= link.query::<()>("set", cmd("SET").arg(&key).arg(n)).await.is_ok();
             }
             if all {
@@ -182,7 +183,7 @@ async fn a_cluster_is_found_from_one_node_and_survives_a_restart_of_another() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), served)
+    tokio::time::timeout(Duration::from_secs(30), served)
         .await
-        .expect("the cluster did not come back");
+        .expect("the cluster does not serve");
 }

@@ -225,7 +225,7 @@ async fn ids_that_went_back_are_brought_forward_again() {
 
 #[tokio::test]
 async fn purges_wait_while_redis_is_away_and_are_announced_when_it_is_back() {
-    let mut redis = TestRedis::start(&["--appendonly", "yes"]);
+    let mut redis = TestRedis::start(&["--appendonly", "yes", "--appendfsync", "always"]);
     let (a, b) = (Node::start(&redis).await, Node::start(&redis).await);
     let old = entry(1, b.log.head());
     redis.kill();
