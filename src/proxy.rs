@@ -221,11 +221,11 @@ impl ProxyHttp for Gateway {
         _session: &mut Session,
         reused: bool,
         _peer: &HttpPeer,
-        _fd: std::os::unix::io::RawFd,
+        fd: std::os::fd::RawFd,
         _digest: Option<&Digest>,
         cx: &mut RequestContext,
     ) -> Result<()> {
-        upstream::connected(self, cx, reused);
+        upstream::connected(self, cx, reused, fd);
         Ok(())
     }
 

@@ -54,11 +54,9 @@ impl Times {
 /// One stored response.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// What URL purges name: host, path and query, whatever the scheme and what filters added.
+    /// Hash of the key without variants and without what filters added; what URL purges name.
     pub base: KeyHash,
-    /// The whole key without variants: where lookups begin.
-    pub root: KeyHash,
-    /// The slot it lies in: `root` itself, or root and variant.
+    /// Hash of the slot it lies in: the whole key, and the variant where it has any.
     pub slot: KeyHash,
     /// Host in the key: lower case, no port.
     pub host: Box<str>,

@@ -20,16 +20,15 @@ use prometheus::{IntCounter, IntGauge};
 
 use super::entry::Entry;
 use super::key::KeyHash;
+use super::policy::reuse::DISCONNECTED_MAX;
 use crate::clock::Clock;
 use crate::telemetry::metrics::Metrics;
 
 pub use compact::{compact, own_headers};
 
-/// Slot of a variant: base slot, Vary field names, request headers.
+/// Slot of a variant: root slot, Vary field names, request headers.
 pub type VariantFn = fn(KeyHash, &[HeaderName], &HeaderMap) -> KeyHash;
 
-/// How long an entry with a validator outlives its use, for revalidation by 304.
-const KEEP_FOR_VALIDATION: Duration = Duration::from_secs(86_400);
 /// Bytes of an entry in moka itself beyond [`Entry::weight`]: hash table, LRU and timer nodes,
 /// reference counts, what the allocator adds. Measured with many small entries.
 const OVERHEAD: usize = 540;
@@ -39,7 +38,7 @@ const SETTLE_BYTES: u64 = 4 << 20;
 /// Most rounds of freeing after everything was purged; each frees what 100 ms allow.
 const CLEAR_ROUNDS: usize = 256;
 
-/// The field names that choose among the responses of a base slot.
+/// The field names that choose among the responses of a root slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VaryNames {
     /// Lower case, as the policy ordered them.
@@ -66,13 +65,19 @@ pub struct Place {
     pub entry: Option<Arc<Entry>>,
 }
 
-/// When an entry is of no use to anybody.
+/// When an entry is of no use to anybody: its windows are over, it is too old to stand in for an origin
+/// that cannot be reached, and there is nothing to validate it by that would be worth the memory.
 #[must_use]
 pub fn dead_at(entry: &Entry) -> SystemTime {
+    let times = &entry.times;
+    let was_fresh = times
+        .fresh_until
+        .checked_add(times.initial_age)
+        .is_some_and(|end| end > times.stored_at);
     let validator =
         entry.headers.contains_key(header::ETAG) || entry.headers.contains_key(header::LAST_MODIFIED);
-    entry.times.dead_at(if validator {
-        KEEP_FOR_VALIDATION
+    times.dead_at(if was_fresh || validator {
+        DISCONNECTED_MAX
     } else {
         Duration::ZERO
     })
@@ -115,21 +120,21 @@ impl Memory {
 
     /// Looks up the response for a request. Neither blocks nor allocates.
     #[must_use]
-    pub fn find(&self, base: KeyHash, request: &HeaderMap) -> Place {
-        match self.cache.get(&base) {
+    pub fn find(&self, root: KeyHash, request: &HeaderMap) -> Place {
+        match self.cache.get(&root) {
             Some(Slot::Object(entry)) => Place {
-                slot: base,
+                slot: root,
                 entry: Some(entry),
             },
             Some(Slot::Vary(vary)) => {
-                let slot = (self.variant)(base, &vary.names, request);
+                let slot = (self.variant)(root, &vary.names, request);
                 Place {
                     slot,
                     entry: self.object(slot),
                 }
             }
             None => Place {
-                slot: base,
+                slot: root,
                 entry: None,
             },
         }
@@ -144,10 +149,10 @@ impl Memory {
         }
     }
 
-    /// The Vary marker in a base slot.
+    /// The Vary marker in a root slot.
     #[must_use]
-    pub fn vary(&self, base: KeyHash) -> Option<Arc<VaryNames>> {
-        match self.cache.get(&base) {
+    pub fn vary(&self, root: KeyHash) -> Option<Arc<VaryNames>> {
+        match self.cache.get(&root) {
             Some(Slot::Vary(vary)) => Some(vary),
             _ => None,
         }
@@ -155,8 +160,8 @@ impl Memory {
 
     /// The slot a request's response lies in under these names.
     #[must_use]
-    pub fn variant(&self, base: KeyHash, vary: &VaryNames, request: &HeaderMap) -> KeyHash {
-        (self.variant)(base, &vary.names, request)
+    pub fn variant(&self, root: KeyHash, vary: &VaryNames, request: &HeaderMap) -> KeyHash {
+        (self.variant)(root, &vary.names, request)
     }
 
     /// Stores a slot, replacing what was there.

@@ -2,6 +2,9 @@
 //!
 //! Nothing here decides what may be stored or for how long; that came from the policy with the
 //! entry. An entry is the same bytes in both tiers.
+//!
+//! A key is looked up at its root, the slot that does not depend on `Vary`. There lies the response
+//! itself, or a marker that says which fields choose among the slots of its variants.
 
 #[cfg(test)]
 mod tests;
@@ -130,8 +133,7 @@ impl Tiered {
         self.hit.inc();
     }
 
-    /// The response in memory or Redis. Waits for Redis at most its timeout, twice where a response
-    /// varies; whatever goes wrong there is a miss.
+    /// The response in memory or Redis. Waits for Redis at most its timeout; whatever goes wrong there is a miss.
     pub async fn get(&self, root: KeyHash, request: &HeaderMap) -> Option<Found> {
         let place = self.memory.find(root, request);
         if let Some(found) = place.entry.and_then(|entry| self.judge(entry, Tier::Memory)) {
@@ -139,17 +141,25 @@ impl Tiered {
             return Some(found);
         }
         self.miss.inc();
-        let entry = match self.read(place.slot).await? {
-            Slot::Object(entry) => entry,
-            Slot::Vary(vary) if place.slot == root => {
+        let wait = self.redis.as_ref()?.link.timeout();
+        let entry = tokio::time::timeout(wait, self.read_for(root, place.slot, request))
+            .await
+            .ok()??;
+        self.judge(entry, Tier::Redis)
+    }
+
+    /// Reads the response for a request from Redis, by way of the marker where there is one.
+    async fn read_for(&self, root: KeyHash, slot: KeyHash, request: &HeaderMap) -> Option<Arc<Entry>> {
+        match self.read(slot).await? {
+            Slot::Object(entry) => Some(entry),
+            Slot::Vary(vary) if slot == root => {
                 match self.read(self.memory.variant(root, &vary, request)).await? {
-                    Slot::Object(entry) => entry,
-                    Slot::Vary(_) => return None,
+                    Slot::Object(entry) => Some(entry),
+                    Slot::Vary(_) => None,
                 }
             }
-            Slot::Vary(_) => return None,
-        };
-        self.judge(entry, Tier::Redis)
+            Slot::Vary(_) => None,
+        }
     }
 
     fn judge(&self, entry: Arc<Entry>, tier: Tier) -> Option<Found> {
@@ -182,25 +192,32 @@ impl Tiered {
         }
     }
 
-    /// Stores a response: in memory at once, in Redis soon. `vary` are the names its slot was made
-    /// with, empty when the slot is the base. A response that is dead already or was purged hard
+    /// Stores a response: in memory at once, in Redis soon. Its slot was made from `root` and the
+    /// request's values of the fields `vary`; without names it is `root`. A response that is dead already or was purged hard
     /// since its fetch began only removes what it would have replaced.
-    pub fn put(&self, entry: Entry, vary: &[HeaderName]) {
+    pub fn put(&self, root: KeyHash, entry: Entry, vary: &[HeaderName]) {
         let entry = Arc::new(memory::compact(entry));
         let dead_at = memory::dead_at(&entry);
         if dead_at <= self.clock.now() || self.log.verdict(&entry) == Verdict::Gone {
             self.remove(entry.slot);
             return;
         }
-        if entry.slot != entry.root {
-            self.mark(entry.root, vary.into(), dead_at);
+        if entry.slot != root {
+            self.mark(root, vary.into(), dead_at);
         }
         self.store(entry);
     }
 
     /// Replaces an entry's headers, times and place in the purge log, which a 304 confirmed, and keeps
     /// its body. `seq` is the log's head when the validation began.
-    pub fn refresh(&self, old: &Entry, headers: HeaderMap, times: Times, seq: PurgeSeq) -> Arc<Entry> {
+    pub fn refresh(
+        &self,
+        root: KeyHash,
+        old: &Entry,
+        headers: HeaderMap,
+        times: Times,
+        seq: PurgeSeq,
+    ) -> Arc<Entry> {
         let entry = memory::own_headers(Entry {
             headers,
             times: codec::normalise(times),
@@ -208,25 +225,13 @@ impl Tiered {
             ..old.clone()
         });
         let entry = Arc::new(entry);
-        if entry.slot != entry.root
-            && let Some(vary) = self.memory.vary(entry.root)
+        if entry.slot != root
+            && let Some(vary) = self.memory.vary(root)
         {
-            self.mark(entry.root, vary.names.clone(), memory::dead_at(&entry));
+            self.mark(root, vary.names.clone(), memory::dead_at(&entry));
         }
         self.store(Arc::clone(&entry));
         entry
-    }
-
-    /// As [`Tiered::refresh`], for the entry that lies in a slot of memory now; false when there is
-    /// none.
-    pub fn refresh_slot(&self, slot: KeyHash, headers: HeaderMap, times: Times, seq: PurgeSeq) -> bool {
-        match self.memory.object(slot) {
-            Some(old) => {
-                self.refresh(&old, headers, times, seq);
-                true
-            }
-            None => false,
-        }
     }
 
     fn store(&self, entry: Arc<Entry>) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use pingora_core::connectors::l4::Connect;
 use pingora_core::protocols::l4::socket::SocketAddr;
 use pingora_core::protocols::l4::stream::Stream;
@@ -17,16 +18,19 @@ use pingora_core::{Error, ErrorType, Result};
 
 use crate::cache::KeyHash;
 use crate::config;
-use crate::origin::{Address, ConnectError, Connector, Lease, STREAMS_PER_CONNECTION, Socket};
+use crate::origin::{
+    Address, ConnectError, ConnectionGuard, Connector, Lease, STREAMS_PER_CONNECTION, Socket,
+};
 
 /// CA certificates in Pingora's form.
 pub type Roots = Arc<CaType>;
 
-/// Connections of one origin server.
+/// A connection to one origin server: how it is opened, and its place under the cap while it is open.
 #[derive(Debug, Clone)]
 struct Counted {
     connector: Connector,
     timeout: Duration,
+    place: Arc<Mutex<Option<ConnectionGuard>>>,
 }
 
 #[async_trait]
@@ -34,8 +38,8 @@ impl Connect for Counted {
     async fn connect(&self, _address: &SocketAddr) -> Result<Stream> {
         match self.connector.connect(self.timeout).await {
             Ok(connection) => {
-                // From here on the tracer keeps the place: Pingora attaches it at once.
-                let _ = connection.guard.hand_over();
+                // The tracer, which Pingora attaches at once, keeps the place until the connection is gone.
+                *self.place.lock() = Some(connection.guard);
                 Ok(match connection.socket {
                     Socket::Tcp(tcp) => Stream::from(tcp),
                     Socket::Unix(unix) => Stream::from(unix),
@@ -53,7 +57,7 @@ impl Tracing for Counted {
     fn on_connected(&self) {}
 
     fn on_disconnected(&self) {
-        self.connector.closed();
+        drop(self.place.lock().take());
     }
 
     fn boxed_clone(&self) -> Box<dyn Tracing> {
@@ -114,6 +118,7 @@ pub fn peer(
     let counted = Counted {
         connector: lease.connector().clone(),
         timeout: timeouts.connect,
+        place: Arc::default(),
     };
     options.tracer = Some(Tracer(Box::new(counted.clone())));
     options.custom_l4 = Some(Arc::new(counted));

@@ -42,11 +42,7 @@ pub async fn answer(session: &mut Session, error: &Error, cx: &mut RequestContex
         return failed(status.as_u16());
     }
     let mut page = answer::error(status);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        let wait = cx
-            .upstream
-            .retry_after
-            .unwrap_or(std::time::Duration::from_secs(1));
+    if let Some(wait) = cx.upstream.retry_after {
         answer::retry_after(&mut page, wait);
     }
     // What is left of a request that was refused half-read cannot be told from the next one.

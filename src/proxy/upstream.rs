@@ -1,5 +1,6 @@
 //! The way to the origin: a place at a server, the request's headers, retries, and what came of it.
 
+use std::os::fd::RawFd;
 use std::time::Instant;
 
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, HOST, TE, TRANSFER_ENCODING};
@@ -69,7 +70,10 @@ fn target_hash(session: &Session) -> u128 {
 
 fn no_place(cx: &mut RequestContext, error: LeaseError) -> Box<Error> {
     let status = match error {
-        LeaseError::NoServer { .. } => 502,
+        LeaseError::NoServer { retry_after } => {
+            cx.upstream.retry_after = Some(retry_after);
+            502
+        }
         LeaseError::QueueFull | LeaseError::QueueTimeout => {
             cx.upstream.retry_after = Some(std::time::Duration::from_secs(1));
             503
@@ -81,7 +85,10 @@ fn no_place(cx: &mut RequestContext, error: LeaseError) -> Box<Error> {
 }
 
 /// A connection is there; the request is about to be sent.
-pub fn connected(gateway: &Gateway, cx: &mut RequestContext, reused: bool) {
+pub fn connected(gateway: &Gateway, cx: &mut RequestContext, reused: bool, fd: RawFd) {
+    if let Some(lease) = &mut cx.upstream.lease {
+        lease.attach(fd);
+    }
     cx.upstream.reused = reused;
     cx.upstream.sent = Some(Instant::now());
     cx.upstream.sent_at = Some(gateway.app.clock.now());

@@ -11,7 +11,6 @@ fn entry() -> Entry {
     headers.append("link", HeaderValue::from_static("</b>"));
     Entry {
         base: KeyHash(7),
-        root: KeyHash(7),
         slot: KeyHash(9),
         host: "blog.example".into(),
         path: "/a/b".into(),
@@ -208,7 +207,7 @@ prop_compose! {
             );
         }
         Entry {
-            base: KeyHash(base), root: KeyHash(base), slot: KeyHash(slot), host: host.into(), path: path.into(),
+            base: KeyHash(base), slot: KeyHash(slot), host: host.into(), path: path.into(),
             status: StatusCode::from_u16(status).unwrap(), headers, body: body.into(),
             times: Times {
                 stored_at: time(times[0]), initial_age: Duration::from_millis(times[1]),

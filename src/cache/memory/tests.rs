@@ -29,7 +29,6 @@ fn entry(slot: u128, body: usize, clock: &Clock) -> Entry {
     let now = clock.now();
     Entry {
         base: KeyHash(slot),
-        root: KeyHash(slot),
         slot: KeyHash(slot),
         host: "blog.example".into(),
         path: "/".into(),
@@ -76,7 +75,6 @@ fn a_marker_leads_to_the_variant_of_the_request() {
         &memory,
         Entry {
             base: KeyHash(1),
-            root: KeyHash(1),
             ..entry(slot.0, 10, &clock)
         },
     );
@@ -139,20 +137,25 @@ fn what_is_larger_than_the_whole_tier_is_not_kept() {
 fn a_dead_entry_is_not_found() {
     let (memory, clock, _) = memory(1 << 20);
     let dead = entry(1, 10, &clock);
-    clock.advance(Duration::from_secs(61));
+    clock.advance(Duration::from_secs(61) + DISCONNECTED_MAX);
     put(&memory, dead);
     assert!(memory.object(KeyHash(1)).is_none());
 }
 
 #[test]
-fn an_entry_with_a_validator_outlives_its_freshness() {
+fn an_entry_that_was_fresh_or_can_be_validated_outlives_its_windows() {
     let (_, clock, _) = memory(1 << 20);
     let mut entry = entry(1, 10, &clock);
-    assert_eq!(dead_at(&entry), entry.times.fresh_until);
+    let now = clock.now();
+    assert_eq!(dead_at(&entry), entry.times.fresh_until + DISCONNECTED_MAX);
+    entry.times.fresh_until = now;
+    assert_eq!(dead_at(&entry), now);
     entry
         .headers
         .insert(header::ETAG, HeaderValue::from_static("\"a\""));
-    assert_eq!(dead_at(&entry), entry.times.fresh_until + KEEP_FOR_VALIDATION);
+    assert_eq!(dead_at(&entry), now + DISCONNECTED_MAX);
+    entry.times.stale_if_error = DISCONNECTED_MAX * 2;
+    assert_eq!(dead_at(&entry), now + DISCONNECTED_MAX * 2);
 }
 
 #[test]
