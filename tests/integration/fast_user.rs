@@ -102,7 +102,7 @@ async fn the_answer_is_the_same_after_kill_9() {
 #[tokio::test]
 async fn a_known_visitor_gets_what_is_stored_byte_for_byte() {
     let Some(redis) = Redis::start().await else { return };
-    let gateway = Gateway::start(on_redis(&redis)).await;
+    let gateway = Gateway::start(on_redis(&redis).with(json!({ "kv": { "timeout": "2s" } }))).await;
     assert_eq!(ask(&gateway).await, NEW);
     written(&gateway).await;
     let keys = redis.keys(1).await;
@@ -169,8 +169,9 @@ async fn garbage_instead_of_redis_is_as_good_as_none() {
 #[tokio::test]
 async fn a_put_of_one_popgate_is_seen_by_another() {
     let Some(redis) = Redis::start().await else { return };
-    let one = Gateway::start(on_redis(&redis)).await;
-    let other = Gateway::start(on_redis(&redis)).await;
+    let patient = on_redis(&redis).with(json!({ "kv": { "timeout": "2s" } }));
+    let one = Gateway::start(patient.clone()).await;
+    let other = Gateway::start(patient).await;
     assert_eq!(ask(&one).await, NEW);
     written(&one).await;
     assert_eq!(ask(&other).await, NEW);

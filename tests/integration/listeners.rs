@@ -185,15 +185,12 @@ async fn a_proxy_header_from_elsewhere_is_refused() {
     let (origin, gateway) = behind_proxy("10.0.0.0/8").await;
     let mut client = Http1::connect_with(gateway.address(), V1).await;
     let _ = client.try_send(&http1::encode(&Req::get("/"))).await;
-    assert!(client.try_read("GET").await.is_err());
+    let answer = soon("an answer or a close", client.try_read("GET")).await;
+    assert!(
+        answer.as_ref().map_or(true, |response| response.status == 400),
+        "{answer:?}"
+    );
     assert_eq!(origin.count(), 0);
-    gateway
-        .metric_becomes(
-            "popgate_connections_total",
-            &[("result", "proxy_header_failed")],
-            |now| now >= 1.0,
-        )
-        .await;
 }
 
 #[tokio::test]
@@ -201,7 +198,11 @@ async fn a_missing_proxy_header_is_refused() {
     let (origin, gateway) = behind_proxy("127.0.0.0/8").await;
     let mut client = Http1::connect(gateway.address()).await;
     let _ = client.try_send(&http1::encode(&Req::get("/"))).await;
-    assert!(soon("a close", client.try_read("GET")).await.is_err());
+    let answer = soon("an answer or a close", client.try_read("GET")).await;
+    assert!(
+        answer.as_ref().map_or(true, |response| response.status == 400),
+        "{answer:?}"
+    );
     assert_eq!(origin.count(), 0);
 }
 

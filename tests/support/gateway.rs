@@ -34,19 +34,28 @@ pub struct Refused {
 impl Gateway {
     /// Starts a gateway and waits until it is ready.
     pub async fn start(conf: Conf) -> Self {
-        match Self::try_start(&conf).await {
+        Self::start_text(&conf.text()).await
+    }
+
+    /// As `start`, from a text with the same placeholders as in [`Conf`].
+    pub async fn start_text(text: &str) -> Self {
+        match Self::try_start_text(text).await {
             Ok(gateway) => gateway,
-            Err(refused) => panic!("popgate did not start: {refused:#?}\n{}", conf.text()),
+            Err(refused) => panic!("popgate did not start: {refused:#?}\n{text}"),
         }
     }
 
     /// As `start`, but an early end is a value. Port collisions are tried again.
     pub async fn try_start(conf: &Conf) -> Result<Self, Refused> {
+        Self::try_start_text(&conf.text()).await
+    }
+
+    async fn try_start_text(text: &str) -> Result<Self, Refused> {
         let mut last = None;
         for _ in 0..4 {
             let folder = Arc::new(tempfile::tempdir().unwrap());
             let ports = (0..10).map(|_| free_port()).collect();
-            match Self::launch(Some(&conf.text()), folder, ports, free_port()).await {
+            match Self::launch(Some(text), folder, ports, free_port()).await {
                 Err(refused) if refused.output.contains("in use") => last = Some(refused),
                 other => return other,
             }

@@ -13,6 +13,7 @@ use super::{eventually, free_port, loopback, required, signal};
 pub struct Redis {
     child: Option<Child>,
     folder: TempDir,
+    arguments: Vec<String>,
     /// Its port, the same over restarts.
     pub port: u16,
 }
@@ -20,11 +21,78 @@ pub struct Redis {
 impl Redis {
     /// `None` when redis-server is not installed (see [`required`]).
     pub async fn start() -> Option<Self> {
+        Self::launch(&[]).await
+    }
+
+    /// A cluster of one node that has all slots.
+    pub async fn cluster() -> Option<Self> {
+        let redis = Self::launch(&["--cluster-enabled", "yes"]).await?;
+        let mut connection = redis.connection(0).await;
+        let slots = redis::cmd("CLUSTER")
+            .arg("ADDSLOTSRANGE")
+            .arg(0)
+            .arg(16383)
+            .to_owned();
+        let () = slots.query_async(&mut connection).await.unwrap();
+        eventually("the cluster is whole", async || {
+            let info = redis::cmd("CLUSTER")
+                .arg("INFO")
+                .query_async::<String>(&mut connection.clone())
+                .await;
+            info.is_ok_and(|info| info.contains("cluster_state:ok"))
+        })
+        .await;
+        Some(redis)
+    }
+
+    /// A sentinel that watches this server under a service's name.
+    pub async fn sentinel(&self, service: &str) -> Option<Self> {
+        let program = required("redis-server")?;
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let file = folder.path().join("sentinel.conf");
+        let text = format!(
+            "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor {service} 127.0.0.1 {} 1\n",
+            folder.path().display(),
+            self.port
+        );
+        std::fs::write(&file, text).unwrap();
+        let child = quiet(Command::new(program).arg(&file).arg("--sentinel"));
+        let sentinel = Self {
+            child: Some(child),
+            folder,
+            arguments: Vec::new(),
+            port,
+        };
+        eventually("the sentinel answers", async || sentinel.ping().await).await;
+        Some(sentinel)
+    }
+
+    async fn launch(more: &[&str]) -> Option<Self> {
         required("redis-server")?;
+        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+        let mut arguments: Vec<String> = [
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--port",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        arguments.push(port.to_string());
+        // A cluster node listens for others on its port + 10000, which may be taken or too high.
+        if more.contains(&"--cluster-enabled") {
+            arguments.extend(["--cluster-port".to_owned(), free_port().to_string()]);
+        }
+        arguments.extend(more.iter().map(|&argument| argument.to_owned()));
         let mut redis = Self {
             child: None,
-            folder: tempfile::tempdir().unwrap(),
-            port: free_port(),
+            folder,
+            arguments,
+            port,
         };
         redis.up().await;
         Some(redis)
@@ -33,26 +101,10 @@ impl Redis {
     /// Starts it (again, empty) and waits for its answer.
     pub async fn up(&mut self) {
         assert!(self.child.is_none());
-        let program = super::program("redis-server").unwrap();
-        let child = Command::new(program)
-            .args([
-                "--port",
-                &self.port.to_string(),
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-            ])
-            .arg("--dir")
-            .arg(self.folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        self.child = Some(child);
+        let mut command = Command::new(super::program("redis-server").unwrap());
+        self.child = Some(quiet(
+            command.args(&self.arguments).arg("--dir").arg(self.folder.path()),
+        ));
         eventually("redis-server answers", async || self.ping().await).await;
     }
 
@@ -110,6 +162,15 @@ impl Drop for Redis {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+fn quiet(command: &mut Command) -> Child {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 /// Something on a port that answers every command with bytes that are no RESP.
