@@ -122,22 +122,22 @@ pub fn key(cx: &RequestContext) -> Result<CacheKey> {
 }
 
 /// Nothing usable is stored: the object is about to be fetched whole. The engine takes the end of the
-/// client's answer for the end of the object and lets go of the fill without handing on its lock, so an
-/// answer must not end early: HEAD and parts of an object pass, and a client whose copy may be good gets
-/// the object instead of a 304.
+/// client's answer for the end of the object and lets go of the fill without handing on its lock, so the
+/// answer must not end early: HEAD, parts and conditions pass to the origin and fill nothing.
 pub fn miss(session: &mut Session) {
-    let request = session.req_header_mut();
+    let request = session.req_header();
     let part = request
         .headers
         .get(header::RANGE)
         .is_some_and(|range| range != "bytes=0-");
-    if request.method == Method::HEAD || part {
+    let condition = [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE]
+        .iter()
+        .any(|name| request.headers.contains_key(name));
+    if request.method == Method::HEAD || part || condition {
         session.cache.disable(NoCacheReason::Custom("part"));
-        return;
+    } else {
+        session.cache.cache_miss();
     }
-    request.remove_header(&header::IF_NONE_MATCH);
-    request.remove_header(&header::IF_MODIFIED_SINCE);
-    session.cache.cache_miss();
 }
 
 /// Judges a stored object that was found.
