@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use pingora_cache::RespCacheable::{self, Cacheable, Uncacheable};
-use pingora_cache::{CacheKey, CacheMeta, CacheOptionOverrides, ForcedFreshness, NoCacheReason};
+use pingora_cache::{CacheKey, CacheMeta, CacheOptionOverrides, CachePhase, ForcedFreshness, NoCacheReason};
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
-use pingora_http::ResponseHeader;
+use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
 use super::Gateway;
@@ -122,22 +122,29 @@ pub fn key(cx: &RequestContext) -> Result<CacheKey> {
 }
 
 /// Nothing usable is stored: the object is about to be fetched whole. The engine takes the end of the
-/// client's answer for the end of the object and lets go of the fill without handing on its lock, so the
-/// answer must not end early: HEAD, parts and conditions pass to the origin and fill nothing.
+/// client's answer for the end of the object and would cut the fill short, so HEAD, parts and conditions
+/// pass to the origin and fill nothing; whoever waited behind them goes on.
 pub fn miss(session: &mut Session) {
     let request = session.req_header();
-    let part = request
-        .headers
-        .get(header::RANGE)
-        .is_some_and(|range| range != "bytes=0-");
     let condition = [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE]
         .iter()
         .any(|name| request.headers.contains_key(name));
-    if request.method == Method::HEAD || part || condition {
-        session.cache.disable(NoCacheReason::Custom("part"));
+    if condition || ends_early(request) {
+        session.cache.disable(NoCacheReason::DeclinedToUpstream);
     } else {
         session.cache.cache_miss();
     }
+}
+
+/// Whether the client's answer ends before the object does, whatever the origin sends.
+fn ends_early(request: &RequestHeader) -> bool {
+    request.method == Method::HEAD || request.headers.contains_key(header::RANGE)
+}
+
+/// Whether the answer is being stored as it comes: then the client gets all of it, see [`miss`].
+#[must_use]
+pub fn is_filling(session: &Session) -> bool {
+    matches!(session.cache.phase(), CachePhase::Miss | CachePhase::Expired)
 }
 
 /// Judges a stored object that was found.
@@ -230,6 +237,9 @@ pub fn decide_store(
     let now = gateway.app.clock.now();
     let mut head = response.clone();
     let validated = complete_validation(cx, &mut head, now);
+    if validated.is_none() && ends_early(session.req_header()) {
+        return Uncacheable(NoCacheReason::DeclinedToUpstream);
+    }
     let settings = &site.config.cache;
     let rule = match preset::response(
         site.config.preset,

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddr;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::RequestHeader;
@@ -35,6 +35,9 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// A status to answer with before closing.
 pub fn early(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext) -> Result<()> {
     cx.background = session.subrequest_ctx.is_some();
+    if cx.background {
+        ask_for_all(session.req_header_mut());
+    }
     set_timeouts(session, &cx.live.config.timeouts);
     cx.facts.version = session.req_header().version;
     cx.facts.target = String::from_utf8_lossy(session.req_header().raw_path()).into_owned();
@@ -109,6 +112,19 @@ pub async fn filter(gateway: &Gateway, session: &mut Session, cx: &mut RequestCo
     }
     decide_lookup(session, cx, &site);
     Ok(false)
+}
+
+/// A background refresh fetches the whole object, whatever part of it its client asked for.
+fn ask_for_all(request: &mut RequestHeader) {
+    request.set_method(Method::GET);
+    for name in [
+        header::RANGE,
+        header::IF_RANGE,
+        header::IF_NONE_MATCH,
+        header::IF_MODIFIED_SINCE,
+    ] {
+        request.remove_header(&name);
+    }
 }
 
 /// Client timeouts, anew for each request (Pingora forgets them), and the keep-alive guard: only a

@@ -11,6 +11,7 @@ use pingora_proxy::Session;
 use pingora_proxy::{RangeType, range_header_filter};
 
 use super::Gateway;
+use super::cache::is_filling;
 use super::context::RequestContext;
 use super::headers::ResponseFields;
 use crate::cache::policy::validate::{IfRange, if_range, not_modified};
@@ -22,12 +23,13 @@ use crate::preset;
 /// Whether the client's copy is still good (RFC 9110 13.2.2).
 #[must_use]
 pub fn client_copy_is_good(session: &Session, response: &ResponseHeader, now: SystemTime) -> bool {
-    not_modified(
-        &session.req_header().headers,
-        response.status,
-        &response.headers,
-        now,
-    )
+    !is_filling(session)
+        && not_modified(
+            &session.req_header().headers,
+            response.status,
+            &response.headers,
+            now,
+        )
 }
 
 /// Cuts the asked range out of a stored answer (RFC 9110 14.2); `If-Range` is compared strongly (13.1.5),
@@ -39,7 +41,8 @@ pub fn range(
     ranges_max: usize,
 ) -> RangeType {
     let request = session.req_header();
-    if request.method != Method::GET || !request.headers.contains_key(header::RANGE) {
+    let asked = request.method == Method::GET && request.headers.contains_key(header::RANGE);
+    if !asked || is_filling(session) {
         return RangeType::None;
     }
     match if_range(&request.headers, &response.headers, now) {

@@ -149,3 +149,55 @@ async fn a_range_on_a_cold_key_fetches_the_whole_once() {
     );
     assert_eq!(gateway.get("/").await.text(), BODY);
 }
+
+/// An origin that never gives the same answer twice, behind an object that was stored and softly purged.
+async fn replaced(conf: fn(&Origin) -> Conf) -> (Origin, Gateway) {
+    let counter = std::sync::atomic::AtomicUsize::new(0);
+    let origin = Origin::start(move |_| {
+        let n = counter.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        Answer::fresh(&format!("version {n}"))
+            .header("ETag", &format!("\"v{n}\""))
+            .into()
+    })
+    .await;
+    let gateway = Gateway::start(conf(&origin)).await;
+    gateway.get("/").await.expect(200, "MISS");
+    gateway.purged(json!({ "everything": true })).await;
+    (origin, gateway)
+}
+
+fn part(n: usize) -> Req {
+    match n {
+        0 => Req::new("HEAD", "/"),
+        1 => Req::get("/").header("Range", "bytes=0-3"),
+        _ => Req::get("/").header("If-None-Match", "\"v1\""),
+    }
+}
+
+on_both_wires!(
+    parts_of_a_stale_object_that_has_changed_leave_no_lock_behind,
+    parts_of_a_stale_object_refresh_the_whole_behind,
+);
+
+async fn parts_of_a_stale_object_that_has_changed_leave_no_lock_behind(wire: Wire) {
+    for n in 0..3 {
+        let (_origin, gateway) = replaced(|origin| Conf::origin(origin)).await;
+        let response = wire.fetch(&gateway, part(n)).await;
+        assert_eq!(response.status, 200, "{response:?}");
+        let next = wire.get(&gateway, "/").await;
+        assert!(matches!(next.text().as_str(), "version 1" | "version 2"), "{next:?}");
+        wire.get(&gateway, "/").await.expect(200, "HIT");
+    }
+}
+
+async fn parts_of_a_stale_object_refresh_the_whole_behind(wire: Wire) {
+    for n in 0..3 {
+        let (_origin, gateway) =
+            replaced(|origin| Conf::origin(origin).cache(json!({ "stale_while_revalidate": "1h" }))).await;
+        wire.fetch(&gateway, part(n)).await;
+        eventually("the refresh", async || {
+            wire.get(&gateway, "/").await.text() == "version 1"
+        })
+        .await;
+    }
+}
