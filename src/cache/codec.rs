@@ -9,7 +9,7 @@
 //! 0  magic "PGcE"   4  version   5  kind   6  zero (2)   8  crc32   12  frame length (u32)
 //! 16 slot (16)      32 body of the kind
 //!
-//! object: base (16) · stored_at · initial_age · fresh_until · stale_while_revalidate
+//! object: base (16) · root (16) · stored_at · initial_age · fresh_until · stale_while_revalidate
 //!         · stale_if_error · seq (8 each) · status (2) · headers (2) · tags (2) · host length (2)
 //!         · path length (4) · body length (4)
 //!         · host · path · headers (name length 2, value length 4, name, value)
@@ -38,7 +38,7 @@ const KIND_VARY: u8 = 2;
 const CHECKSUM_AT: usize = 8;
 const LENGTH_AT: usize = 12;
 const FIXED: usize = 32;
-const OBJECT_FIXED: usize = FIXED + 16 + 6 * 8 + 4 * 2 + 2 * 4;
+const OBJECT_FIXED: usize = FIXED + 32 + 6 * 8 + 4 * 2 + 2 * 4;
 
 /// Most bytes of a frame.
 pub const FRAME_MAX: usize = 1 << 30;
@@ -98,6 +98,7 @@ pub fn encode(entry: &Entry) -> Result<Bytes, CodecError> {
     let mut out = begin(KIND_OBJECT, entry.slot, OBJECT_FIXED + entry.weight());
     let times = &entry.times;
     out.put_u128(entry.base.0);
+    out.put_u128(entry.root.0);
     out.put_u64(millis(times.stored_at));
     out.put_u64(duration_millis(times.initial_age));
     out.put_u64(millis(times.fresh_until));
@@ -238,6 +239,7 @@ fn verify(slot: KeyHash, frame: &Bytes) -> Result<u8, CodecError> {
 
 fn object(slot: KeyHash, frame: &Bytes, reader: &mut Reader<'_>) -> Result<Entry, CodecError> {
     let base = KeyHash(reader.u128()?);
+    let root = KeyHash(reader.u128()?);
     let times = times(reader)?;
     let seq = PurgeSeq(reader.u64()?);
     let status = StatusCode::from_u16(reader.u16()?).map_err(|_| CodecError::Field("status"))?;
@@ -261,6 +263,7 @@ fn object(slot: KeyHash, frame: &Bytes, reader: &mut Reader<'_>) -> Result<Entry
     let body = body(frame, reader, body_len)?;
     Ok(Entry {
         base,
+        root,
         slot,
         host,
         path,

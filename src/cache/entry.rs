@@ -54,9 +54,11 @@ impl Times {
 /// One stored response.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Hash of the key without variants and without what filters added; what URL purges name.
+    /// What URL purges name: host, path and query, whatever the scheme and what filters added.
     pub base: KeyHash,
-    /// Hash of the slot it lies in: the whole key, and the variant where it has any.
+    /// The whole key without variants: where lookups begin.
+    pub root: KeyHash,
+    /// The slot it lies in: `root` itself, or root and variant.
     pub slot: KeyHash,
     /// Host in the key: lower case, no port.
     pub host: Box<str>,

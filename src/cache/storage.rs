@@ -149,13 +149,8 @@ impl Storage for CacheStorage {
         let (Some((lookup, entry)), Some(storing)) = (found, meta.extensions().get::<Storing>()) else {
             return Ok(false);
         };
-        self.tiers.refresh(
-            lookup.root,
-            &entry,
-            meta.headers().clone(),
-            storing.times,
-            lookup.seq,
-        );
+        self.tiers
+            .refresh(&entry, meta.headers().clone(), storing.times, lookup.seq);
         Ok(true)
     }
 

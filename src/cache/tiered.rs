@@ -192,32 +192,25 @@ impl Tiered {
         }
     }
 
-    /// Stores a response: in memory at once, in Redis soon. Its slot was made from `root` and the
-    /// request's values of the fields `vary`; without names it is `root`. A response that is dead already or was purged hard
-    /// since its fetch began only removes what it would have replaced.
-    pub fn put(&self, root: KeyHash, entry: Entry, vary: &[HeaderName]) {
+    /// Stores a response: in memory at once, in Redis soon. Its slot was made from its root and the
+    /// request's values of the fields `vary`; without names it is the root. A response that is dead
+    /// already or was purged hard since its fetch began only removes what it would have replaced.
+    pub fn put(&self, entry: Entry, vary: &[HeaderName]) {
         let entry = Arc::new(memory::compact(entry));
         let dead_at = memory::dead_at(&entry);
         if dead_at <= self.clock.now() || self.log.verdict(&entry) == Verdict::Gone {
             self.remove(entry.slot);
             return;
         }
-        if entry.slot != root {
-            self.mark(root, vary.into(), dead_at);
+        if entry.slot != entry.root {
+            self.mark(entry.root, vary.into(), dead_at);
         }
         self.store(entry);
     }
 
     /// Replaces an entry's headers, times and place in the purge log, which a 304 confirmed, and keeps
     /// its body. `seq` is the log's head when the validation began.
-    pub fn refresh(
-        &self,
-        root: KeyHash,
-        old: &Entry,
-        headers: HeaderMap,
-        times: Times,
-        seq: PurgeSeq,
-    ) -> Arc<Entry> {
+    pub fn refresh(&self, old: &Entry, headers: HeaderMap, times: Times, seq: PurgeSeq) -> Arc<Entry> {
         let entry = memory::own_headers(Entry {
             headers,
             times: codec::normalise(times),
@@ -225,10 +218,10 @@ impl Tiered {
             ..old.clone()
         });
         let entry = Arc::new(entry);
-        if entry.slot != root
-            && let Some(vary) = self.memory.vary(root)
+        if entry.slot != entry.root
+            && let Some(vary) = self.memory.vary(entry.root)
         {
-            self.mark(root, vary.names.clone(), memory::dead_at(&entry));
+            self.mark(entry.root, vary.names.clone(), memory::dead_at(&entry));
         }
         self.store(Arc::clone(&entry));
         entry

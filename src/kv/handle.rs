@@ -237,6 +237,10 @@ impl Inner {
         if let Some(flight) = flights.get(key) {
             return flight.result.clone();
         }
+        // A read may have ended since the caller looked: its result was kept under this lock.
+        if let Some((item, Trust::Good)) = self.known(key) {
+            return futures::future::ready(Ok(item)).boxed().shared();
+        }
         let overtaken = Arc::new(AtomicBool::new(false));
         let load = Arc::clone(self).load(key.clone(), Arc::clone(&overtaken));
         let result = tokio::spawn(load)

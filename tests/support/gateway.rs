@@ -312,7 +312,14 @@ impl Drop for Gateway {
         if std::thread::panicking() {
             eprintln!("--- popgate said:\n{output}\n---");
         } else {
-            assert!(!output.contains("panicked at"), "popgate panicked:\n{output}");
+            // A backtrace is longer than the end that `output` shows.
+            let all = format!("{}{}", self.stdout(), self.stderr());
+            let panic = all
+                .lines()
+                .skip_while(|line| !line.contains("panicked at"))
+                .take(60);
+            let panic: Vec<&str> = panic.collect();
+            assert!(panic.is_empty(), "popgate panicked:\n{}", panic.join("\n"));
         }
     }
 }

@@ -138,3 +138,35 @@ async fn head_is_answered_from_the_stored_page() {
         .expect(200, "HIT");
     assert!(head.body.is_empty());
 }
+
+#[tokio::test]
+async fn a_head_on_a_cold_object_keeps_nobody_waiting() {
+    let Some(site) = Site::start().await else { return };
+    let mut visitor = Visitor::new(&site.gateway);
+    // Large enough to come in many pieces.
+    let target = "/wp-includes/js/dist/components.min.js";
+    let head = visitor.fetch(Req::new("HEAD", target)).await;
+    assert_eq!(head.status, 200, "{head:?}");
+    assert!(head.body.is_empty());
+    // Whether HEAD fills the cache or not: the object is there and can be stored.
+    let script = visitor.get(target).await;
+    assert!(script.complete && script.body.len() > 100_000, "{script:?}");
+    visitor.get(target).await.expect(200, "HIT");
+}
+
+#[tokio::test]
+async fn a_conditional_request_for_a_cold_feed_keeps_nobody_waiting() {
+    let Some(site) = Site::start().await else { return };
+    let mut visitor = Visitor::new(&site.gateway);
+    let feed = visitor.get("/feed/").await.expect(200, "MISS");
+    let etag = feed.header("etag").unwrap();
+    site.gateway
+        .purged(json!({ "everything": true, "hard": true }))
+        .await;
+    let again = visitor
+        .fetch(Req::get("/feed/").header("if-none-match", &etag))
+        .await;
+    assert!(matches!(again.status, 200 | 304), "{again:?}");
+    visitor.get("/feed/").await;
+    visitor.get("/feed/").await.expect(200, "HIT");
+}

@@ -11,6 +11,7 @@ fn entry() -> Entry {
     headers.append("link", HeaderValue::from_static("</b>"));
     Entry {
         base: KeyHash(7),
+        root: KeyHash(8),
         slot: KeyHash(9),
         host: "blog.example".into(),
         path: "/a/b".into(),
@@ -38,8 +39,8 @@ fn object(slot: KeyHash, frame: &Bytes) -> Result<Entry, CodecError> {
 
 fn same(a: &Entry, b: &Entry) {
     assert_eq!(
-        (a.base, a.slot, a.status, a.seq),
-        (b.base, b.slot, b.status, b.seq)
+        (a.base, a.root, a.slot, a.status, a.seq),
+        (b.base, b.root, b.slot, b.status, b.seq)
     );
     assert_eq!(
         (&a.host, &a.path, &a.tags, &a.body),
@@ -194,7 +195,7 @@ fn header() -> impl Strategy<Value = (String, Vec<u8>)> {
 
 prop_compose! {
     fn any_entry()(
-        slot: u128, base: u128, seq: u64, status in 200_u16..206,
+        slot: u128, base: u128, root: u128, seq: u64, status in 200_u16..206,
         host in "[a-z.]{0,30}", path in "/[ -~é]{0,60}",
         fields in vec(header(), 0..20), tags in vec("[a-z0-9-]{0,20}", 0..10),
         body in vec(any::<u8>(), 0..5000), times in prop::array::uniform5(0..LONGEST_MS),
@@ -207,7 +208,7 @@ prop_compose! {
             );
         }
         Entry {
-            base: KeyHash(base), slot: KeyHash(slot), host: host.into(), path: path.into(),
+            base: KeyHash(base), root: KeyHash(root), slot: KeyHash(slot), host: host.into(), path: path.into(),
             status: StatusCode::from_u16(status).unwrap(), headers, body: body.into(),
             times: Times {
                 stored_at: time(times[0]), initial_age: Duration::from_millis(times[1]),

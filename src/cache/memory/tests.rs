@@ -29,6 +29,7 @@ fn entry(slot: u128, body: usize, clock: &Clock) -> Entry {
     let now = clock.now();
     Entry {
         base: KeyHash(slot),
+        root: KeyHash(slot),
         slot: KeyHash(slot),
         host: "blog.example".into(),
         path: "/".into(),

@@ -25,6 +25,7 @@ fn log_with(records: usize, shared: bool, clock: &Clock) -> Arc<PurgeLog> {
 fn entry(base: u128, seq: PurgeSeq) -> Entry {
     Entry {
         base: KeyHash(base),
+        root: KeyHash(base),
         slot: KeyHash(base),
         host: "a".into(),
         path: "/".into(),

@@ -141,6 +141,7 @@ fn entry(slot: u128, body: usize, log: &PurgeLog) -> Entry {
     let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).unwrap());
     Entry {
         base: KeyHash(slot),
+        root: KeyHash(slot),
         slot: KeyHash(slot),
         host: "blog.example".into(),
         path: "/".into(),

@@ -81,6 +81,7 @@ impl Fill {
         headers.remove(http::header::TRANSFER_ENCODING);
         let entry = Entry {
             base: lookup.base,
+            root: lookup.root,
             slot: variant_slot(lookup.root, &storing.vary, &lookup.request),
             host: lookup.host.as_str().into(),
             path: lookup.path.as_str().into(),
@@ -91,7 +92,7 @@ impl Fill {
             times,
             seq: lookup.seq,
         };
-        self.storage.tiers.put(lookup.root, entry, &storing.vary);
+        self.storage.tiers.put(entry, &storing.vary);
         "stored"
     }
 }

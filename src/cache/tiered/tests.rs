@@ -59,6 +59,7 @@ fn alone() -> Alone {
 fn entry(tiered: &Tiered, base: u128, slot: KeyHash, body: &'static str, now: SystemTime) -> Entry {
     Entry {
         base: KeyHash(base),
+        root: KeyHash(base),
         slot,
         host: "blog.example".into(),
         path: "/".into(),
@@ -95,7 +96,7 @@ fn encoding(value: &'static str) -> HeaderMap {
 impl Alone {
     fn put(&self, base: u128, body: &'static str) {
         let entry = entry(&self.tiered, base, KeyHash(base), body, self.clock.now());
-        self.tiered.put(KeyHash(base), entry, &[]);
+        self.tiered.put(entry, &[]);
     }
 
     fn looked(&self, result: &str) -> u64 {
@@ -127,11 +128,9 @@ async fn variants_are_found_by_their_requests() {
     let names = [header::ACCEPT_ENCODING];
     for value in ["gzip", "br"] {
         let slot = by_values(KeyHash(1), &names, &encoding(value));
-        cache.tiered.put(
-            KeyHash(1),
-            entry(&cache.tiered, 1, slot, value, cache.clock.now()),
-            &names,
-        );
+        cache
+            .tiered
+            .put(entry(&cache.tiered, 1, slot, value, cache.clock.now()), &names);
     }
     for value in ["gzip", "br"] {
         let found = cache.tiered.get(KeyHash(1), &encoding(value)).await.unwrap();
@@ -158,7 +157,7 @@ async fn a_url_purge_hits_what_lies_under_every_root_of_its_key() {
     for root in [KeyHash(100), KeyHash(200)] {
         let slot = by_values(root, &names, &encoding("br"));
         let entry = entry(&cache.tiered, 1, slot, "br", cache.clock.now());
-        cache.tiered.put(root, entry, &names);
+        cache.tiered.put(Entry { root, ..entry }, &names);
         assert!(cache.tiered.get_memory(root, &encoding("br")).is_some());
     }
     cache.tiered.purge(&url(1)).await;
@@ -190,11 +189,9 @@ async fn a_hard_purged_entry_is_gone_with_all_its_variants() {
     let cache = alone();
     let names = [header::ACCEPT_ENCODING];
     let slot = by_values(KeyHash(1), &names, &encoding("br"));
-    cache.tiered.put(
-        KeyHash(1),
-        entry(&cache.tiered, 1, slot, "br", cache.clock.now()),
-        &names,
-    );
+    cache
+        .tiered
+        .put(entry(&cache.tiered, 1, slot, "br", cache.clock.now()), &names);
     cache.tiered.purge(&url(1).hard()).await;
     assert!(cache.tiered.get(KeyHash(1), &encoding("br")).await.is_none());
     assert!(
@@ -227,7 +224,7 @@ async fn a_fill_that_began_before_a_hard_purge_is_not_stored() {
     let cache = alone();
     let late = entry(&cache.tiered, 1, KeyHash(1), "old", cache.clock.now());
     cache.tiered.purge(&url(1).hard()).await;
-    cache.tiered.put(KeyHash(1), late, &[]);
+    cache.tiered.put(late, &[]);
     assert!(cache.tiered.get(KeyHash(1), &HeaderMap::new()).await.is_none());
 }
 
@@ -236,7 +233,7 @@ async fn a_fill_that_began_before_a_soft_purge_is_stored_as_stale() {
     let cache = alone();
     let late = entry(&cache.tiered, 1, KeyHash(1), "old", cache.clock.now());
     cache.tiered.purge(&url(1)).await;
-    cache.tiered.put(KeyHash(1), late, &[]);
+    cache.tiered.put(late, &[]);
     let found = cache.tiered.get(KeyHash(1), &HeaderMap::new()).await.unwrap();
     assert!(matches!(found.verdict, Verdict::Stale { .. }));
 }
@@ -272,9 +269,7 @@ async fn a_304_keeps_the_body_and_renews_the_rest() {
         ..old.times
     };
     let headers = HeaderMap::from_iter([(header::ETAG, HeaderValue::from_static("\"b\""))]);
-    cache
-        .tiered
-        .refresh(KeyHash(1), &old, headers, times, cache.tiered.head());
+    cache.tiered.refresh(&old, headers, times, cache.tiered.head());
     let new = cache.tiered.get_memory(KeyHash(1), &HeaderMap::new()).unwrap();
     assert_eq!(new.body.as_ptr(), old.body.as_ptr());
     assert_eq!(new.headers[header::ETAG], "\"b\"");
@@ -289,7 +284,7 @@ async fn a_dead_response_only_removes_what_it_replaces() {
     dead.headers.clear();
     dead.times.fresh_until = cache.clock.now();
     dead.times.stale_while_revalidate = Duration::ZERO;
-    cache.tiered.put(KeyHash(1), dead, &[]);
+    cache.tiered.put(dead, &[]);
     assert!(cache.tiered.get(KeyHash(1), &HeaderMap::new()).await.is_none());
 }
 

@@ -14,6 +14,7 @@ fn at(seconds: u64) -> SystemTime {
 fn entry(base: u128, host: &str, path: &str, tags: &[&str], seq: u64) -> Entry {
     Entry {
         base: KeyHash(base),
+        root: KeyHash(base),
         slot: KeyHash(base),
         host: host.into(),
         path: path.into(),

@@ -62,7 +62,6 @@ impl Node {
 
     async fn put(&self, base: u128, body: &'static str) {
         self.tiered.put(
-            KeyHash(base),
             entry(&self.tiered, base, KeyHash(base), body, SystemTime::now()),
             &[],
         );
@@ -110,11 +109,8 @@ async fn variants_are_found_by_the_other() {
     let names = [header::ACCEPT_ENCODING];
     for value in ["gzip", "br"] {
         let slot = by_values(KeyHash(1), &names, &encoding(value));
-        a.tiered.put(
-            KeyHash(1),
-            entry(&a.tiered, 1, slot, value, SystemTime::now()),
-            &names,
-        );
+        a.tiered
+            .put(entry(&a.tiered, 1, slot, value, SystemTime::now()), &names);
     }
     assert!(a.tiered.drain(WAIT).await);
     for value in ["br", "gzip"] {
@@ -201,7 +197,7 @@ async fn a_304_reaches_the_other() {
     a.tiered.purge(&url(1)).await;
     let old = a.get(1).await.unwrap().entry;
     a.tiered
-        .refresh(KeyHash(1), &old, old.headers.clone(), old.times, a.tiered.head());
+        .refresh(&old, old.headers.clone(), old.times, a.tiered.head());
     assert!(a.tiered.drain(WAIT).await);
     assert_eq!(b.get(1).await.unwrap().verdict, Verdict::Valid);
 }
