@@ -166,6 +166,10 @@ impl ProxyHttp for Gateway {
         cache::key(cx)
     }
 
+    fn cache_miss(&self, session: &mut Session, _cx: &mut RequestContext) {
+        cache::miss(session);
+    }
+
     async fn cache_hit_filter(
         &self,
         _session: &mut Session,

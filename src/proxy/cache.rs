@@ -121,6 +121,25 @@ pub fn key(cx: &RequestContext) -> Result<CacheKey> {
     }
 }
 
+/// Nothing usable is stored: the object is about to be fetched whole. The engine takes the end of the
+/// client's answer for the end of the object and lets go of the fill without handing on its lock, so the
+/// answer must not end early: HEAD, parts and conditions pass to the origin and fill nothing.
+pub fn miss(session: &mut Session) {
+    let request = session.req_header();
+    let part = request
+        .headers
+        .get(header::RANGE)
+        .is_some_and(|range| range != "bytes=0-");
+    let condition = [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE]
+        .iter()
+        .any(|name| request.headers.contains_key(name));
+    if request.method == Method::HEAD || part || condition {
+        session.cache.disable(NoCacheReason::Custom("part"));
+    } else {
+        session.cache.cache_miss();
+    }
+}
+
 /// Judges a stored object that was found.
 pub fn judge(gateway: &Gateway, cx: &mut RequestContext, meta: &CacheMeta) -> Option<ForcedFreshness> {
     let found = meta.extensions().get::<FoundEntry>()?;

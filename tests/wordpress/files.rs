@@ -41,6 +41,23 @@ async fn ranges_of_an_upload_are_cut_from_the_stored_file() {
 }
 
 #[tokio::test]
+async fn a_part_of_a_cold_object_keeps_nobody_waiting() {
+    let Some(site) = Site::start().await else { return };
+    let mut visitor = Visitor::new(&site.gateway);
+    let target = "/wp-includes/js/dist/components.min.js";
+    let part = visitor
+        .fetch(Req::get(target).header("range", "bytes=0-99"))
+        .await;
+    assert_eq!((part.status, part.body.len()), (206, 100), "{part:?}");
+    let script = visitor.get(target).await;
+    assert!(
+        script.complete && script.body.starts_with(&part.body),
+        "{script:?}"
+    );
+    visitor.get(target).await.expect(200, "HIT");
+}
+
+#[tokio::test]
 async fn a_large_upload_streams_to_wordpress_and_comes_back() {
     let Some(site) = Site::start().await else { return };
     let mut author = Visitor::logged_in(&site.gateway, "author1").await;
