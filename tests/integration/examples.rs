@@ -13,6 +13,14 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples")
 }
 
+/// What WordPress's preset takes for a whole page: not short, and closed.
+fn page() -> String {
+    format!(
+        "<!DOCTYPE html><html><body>{}</body></html>",
+        "<p>Hello, world</p>".repeat(20)
+    )
+}
+
 /// An example, made to fit this machine.
 struct Example {
     text: String,
@@ -194,7 +202,8 @@ async fn limits() {
 #[tokio::test]
 async fn origins() {
     let folder = tempfile::tempdir().unwrap();
-    let app = Origin::fixed(Answer::ok("app")).await;
+    let app = [(); 3].map(|()| Origin::fixed(Answer::ok("app")));
+    let app = futures::future::join_all(app).await;
     let legacy = Origin::unix(&folder.path().join("legacy.sock"), |_| {
         Answer::ok("legacy").into()
     });
@@ -204,9 +213,9 @@ async fn origins() {
     })
     .await;
     let example = Example::read("origins.yaml")
-        .with("127.0.0.1:18081", &app)
-        .with("127.0.0.1:18082", &app)
-        .with("localhost:18083", format!("localhost:{}", app.port()))
+        .with("127.0.0.1:18081", &app[0])
+        .with("127.0.0.1:18082", &app[1])
+        .with("localhost:18083", format!("localhost:{}", app[2].port()))
         .with("unix:/run/popgate-example/legacy.sock", &legacy)
         .with("api.example:443", &api_origin)
         .with(
@@ -223,11 +232,15 @@ async fn origins() {
         );
     }
     assert_eq!(legacy.last().all("host"), ["legacy.example"]);
-    eventually("a health check", async || app.count_of("/healthz") > 0).await;
+    eventually("health checks of all three", async || {
+        app.iter().all(|app| app.count_of("/healthz") > 0)
+    })
+    .await;
 }
 
 /// One answer from the cache and one from the endpoint.
 async fn cached_and_fast_user(gateway: &Gateway) {
+    gateway.in_step().await;
     gateway.get("/").await.expect(200, "MISS");
     gateway.get("/").await.expect(200, "HIT");
     let user = gateway.get("/api/fast-user").await;
@@ -362,7 +375,7 @@ async fn websocket_grpc() {
 
 #[tokio::test]
 async fn wordpress() {
-    let origin = Origin::fixed(Answer::ok("page").header("Content-Type", "text/html")).await;
+    let origin = Origin::fixed(Answer::ok(page()).header("Content-Type", "text/html")).await;
     let gateway = Example::read("wordpress.yaml")
         .with("127.0.0.1:18080", &origin)
         .start()
@@ -383,7 +396,7 @@ async fn wordpress() {
 async fn full() {
     let example = Example::read("full.yaml");
     let origin = Origin::tls(example.certs.acceptor("blog.example", &[]), false, |_| {
-        Answer::ok("page").header("Content-Type", "text/html").into()
+        Answer::ok(page()).header("Content-Type", "text/html").into()
     })
     .await;
     // Its Redis is not there: a gateway starts and serves without.

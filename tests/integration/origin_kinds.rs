@@ -136,10 +136,8 @@ fn websocket() -> Req {
         .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
 }
 
-#[tokio::test]
-async fn a_websocket_passes_both_ways() {
-    let origin = Origin::start(|_| Reply::Echo).await;
-    let gateway = Gateway::start(Conf::origin(&origin)).await;
+/// Upgrades and sends two messages, which come back.
+async fn talk(gateway: &Gateway) -> Http1 {
     let mut client = Http1::connect(gateway.address()).await;
     client.request(&websocket()).await;
     let head = soon("the upgrade", client.read_head()).await.unwrap();
@@ -149,10 +147,31 @@ async fn a_websocket_passes_both_ways() {
         client.send(message).await;
         assert_eq!(client.bytes(message.len()).await, message.as_bytes());
     }
-    assert_eq!(
-        origin.last().header("sec-websocket-key").as_deref(),
-        Some("dGhlIHNhbXBsZSBub25jZQ==")
-    );
+    client
+}
+
+#[tokio::test]
+async fn a_websocket_passes_both_ways() {
+    let gate = Gate::new();
+    let shut = gate.clone();
+    let origin = Origin::start(move |_| Reply::EchoAfter(shut.clone())).await;
+    let gateway = Gateway::start(Conf::origin(&origin)).await;
+    let opening = async {
+        origin.reached(1).await;
+        gate.open();
+    };
+    let (_client, ()) = tokio::join!(talk(&gateway), opening);
+    let key = origin.last().header("sec-websocket-key");
+    assert_eq!(key.as_deref(), Some("dGhlIHNhbXBsZSBub25jZQ=="));
+}
+
+#[tokio::test]
+async fn a_websocket_whose_origin_agrees_at_once_stays_open() {
+    let origin = Origin::start(|_| Reply::Echo).await;
+    let gateway = Gateway::start(Conf::origin(&origin)).await;
+    for _ in 0..30 {
+        talk(&gateway).await;
+    }
 }
 
 #[tokio::test]

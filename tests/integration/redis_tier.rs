@@ -16,6 +16,13 @@ fn hurried(origin: &Origin, url: &str) -> Conf {
     tiered(origin, url).with(json!({ "cache": { "redis": { "timeout": "100ms" } } }))
 }
 
+/// A gateway that has found its Redis.
+async fn in_step(conf: Conf) -> Gateway {
+    let gateway = Gateway::start(conf).await;
+    gateway.in_step().await;
+    gateway
+}
+
 /// Waits until Redis holds an entry.
 async fn entry_in(redis: &Redis) {
     eventually("an entry in Redis", async || {
@@ -32,8 +39,8 @@ async fn entry_in(redis: &Redis) {
 async fn an_entry_of_one_popgate_is_a_hit_in_another() {
     let Some(redis) = Redis::start().await else { return };
     let origin = Origin::fixed(Answer::fresh("body").header("X-Some", "field")).await;
-    let one = Gateway::start(tiered(&origin, &redis.url(0))).await;
-    let other = Gateway::start(tiered(&origin, &redis.url(0))).await;
+    let one = in_step(tiered(&origin, &redis.url(0))).await;
+    let other = in_step(tiered(&origin, &redis.url(0))).await;
     one.get("/").await.expect(200, "MISS");
     entry_in(&redis).await;
     let hit = other.get("/").await.expect(200, "HIT");
@@ -48,13 +55,11 @@ async fn an_entry_of_one_popgate_is_a_hit_in_another() {
 async fn entries_survive_a_restart_in_redis() {
     let Some(redis) = Redis::start().await else { return };
     let origin = Origin::fixed(Answer::fresh("body")).await;
-    let gateway = Gateway::start(tiered(&origin, &redis.url(0))).await;
+    let gateway = in_step(tiered(&origin, &redis.url(0))).await;
     gateway.get("/").await.expect(200, "MISS");
     entry_in(&redis).await;
     let gateway = gateway.restart().await;
-    gateway
-        .metric_becomes("popgate_purge_synced", &[], |now| now == 1.0)
-        .await;
+    gateway.in_step().await;
     gateway.get("/").await.expect(200, "HIT");
 }
 
@@ -62,7 +67,7 @@ async fn entries_survive_a_restart_in_redis() {
 async fn everything_in_redis_has_a_ttl() {
     let Some(redis) = Redis::start().await else { return };
     let origin = Origin::fixed(Answer::fresh("body").header("Vary", "Accept-Language")).await;
-    let gateway = Gateway::start(tiered(&origin, &redis.url(0))).await;
+    let gateway = in_step(tiered(&origin, &redis.url(0))).await;
     for language in ["vi", "en"] {
         gateway
             .fetch(Req::get("/").header("Accept-Language", language))
@@ -87,8 +92,8 @@ async fn everything_in_redis_has_a_ttl() {
 async fn a_purge_in_one_popgate_reaches_another() {
     let Some(redis) = Redis::start().await else { return };
     let origin = Origin::start(numbered(|n, _| Answer::fresh(n.to_string()))).await;
-    let one = Gateway::start(tiered(&origin, &redis.url(0))).await;
-    let other = Gateway::start(tiered(&origin, &redis.url(0))).await;
+    let one = in_step(tiered(&origin, &redis.url(0))).await;
+    let other = in_step(tiered(&origin, &redis.url(0))).await;
     one.get("/").await.expect(200, "MISS");
     entry_in(&redis).await;
     other.get("/").await.expect(200, "HIT");
@@ -101,7 +106,7 @@ async fn a_purge_in_one_popgate_reaches_another() {
 async fn a_purge_survives_a_restart_of_who_was_told() {
     let Some(redis) = Redis::start().await else { return };
     let origin = Origin::start(numbered(|n, _| Answer::fresh(n.to_string()))).await;
-    let gateway = Gateway::start(tiered(&origin, &redis.url(0))).await;
+    let gateway = in_step(tiered(&origin, &redis.url(0))).await;
     gateway.get("/").await.expect(200, "MISS");
     entry_in(&redis).await;
     gateway.purged(json!({ "everything": true, "hard": true })).await;
@@ -113,8 +118,8 @@ async fn a_purge_survives_a_restart_of_who_was_told() {
 async fn one_that_was_cut_off_catches_up_before_it_serves_older_entries_as_fresh() {
     let Some(redis) = Redis::start().await else { return };
     let origin = Origin::start(numbered(|n, _| Answer::fresh(n.to_string()))).await;
-    let one = Gateway::start(tiered(&origin, &redis.url(0))).await;
-    let other = Gateway::start(tiered(&origin, &redis.url(0))).await;
+    let one = in_step(tiered(&origin, &redis.url(0))).await;
+    let other = in_step(tiered(&origin, &redis.url(0))).await;
     one.get("/").await.expect(200, "MISS");
     entry_in(&redis).await;
     other.get("/").await.expect(200, "HIT");
@@ -127,9 +132,7 @@ async fn one_that_was_cut_off_catches_up_before_it_serves_older_entries_as_fresh
         other.get("/").await.text() != "1"
     })
     .await;
-    other
-        .metric_becomes("popgate_purge_synced", &[], |now| now == 1.0)
-        .await;
+    other.in_step().await;
 }
 
 #[tokio::test]
@@ -138,7 +141,7 @@ async fn without_redis_requests_go_on_and_it_comes_back_by_itself() {
         return;
     };
     let origin = Origin::fixed(Answer::fresh("body")).await;
-    let gateway = Gateway::start(hurried(&origin, &redis.url(0))).await;
+    let gateway = in_step(hurried(&origin, &redis.url(0))).await;
     gateway.get("/warm").await.expect(200, "MISS");
     entry_in(&redis).await;
     redis.kill();
@@ -190,7 +193,7 @@ async fn kill_9_of_redis_under_load_fails_no_request_and_adds_at_most_the_timeou
         return;
     };
     let origin = Origin::fixed(Answer::fresh("body")).await;
-    let gateway = Gateway::start(hurried(&origin, &redis.url(0))).await;
+    let gateway = in_step(hurried(&origin, &redis.url(0))).await;
     let stop = std::sync::atomic::AtomicBool::new(false);
     let names: Vec<String> = (0..10).map(|n| format!("c{n}")).collect();
     let workers = futures::future::join_all(names.iter().map(|name| load(&gateway, name, &stop)));
@@ -216,7 +219,7 @@ async fn kill_9_of_redis_under_load_fails_no_request_and_adds_at_most_the_timeou
 async fn a_paused_redis_costs_its_timeout_until_the_breaker_opens() {
     let Some(redis) = Redis::start().await else { return };
     let origin = Origin::fixed(Answer::fresh("body")).await;
-    let gateway = Gateway::start(hurried(&origin, &redis.url(0))).await;
+    let gateway = in_step(hurried(&origin, &redis.url(0))).await;
     gateway.get("/warm").await.expect(200, "MISS");
     redis.pause();
     gateway.get("/warm").await.expect(200, "HIT");
@@ -259,10 +262,10 @@ async fn garbage_from_redis_is_a_miss() {
 async fn entries_that_do_not_parse_are_misses() {
     let Some(redis) = Redis::start().await else { return };
     let origin = Origin::fixed(Answer::fresh("body")).await;
-    let one = Gateway::start(tiered(&origin, &redis.url(0))).await;
+    let one = in_step(tiered(&origin, &redis.url(0))).await;
     one.get("/").await.expect(200, "MISS");
     entry_in(&redis).await;
-    let other = Gateway::start(tiered(&origin, &redis.url(0))).await;
+    let other = in_step(tiered(&origin, &redis.url(0))).await;
     let mut connection = redis.connection(0).await;
     for key in redis.keys(0).await.iter().filter(|key| !key.contains("purge")) {
         let spoil = ::redis::cmd("SETRANGE")
@@ -328,7 +331,7 @@ async fn a_herd_with_a_dead_redis_is_still_one_origin_request() {
 async fn a_hard_purge_while_redis_is_away_does_not_bring_the_old_copy_back() {
     let Some(redis) = Redis::start().await else { return };
     let origin = Origin::start(numbered(|n, _| Answer::fresh(n.to_string()))).await;
-    let gateway = Gateway::start(hurried(&origin, &redis.url(0))).await;
+    let gateway = in_step(hurried(&origin, &redis.url(0))).await;
     gateway.get("/").await.expect(200, "MISS");
     entry_in(&redis).await;
     redis.pause();

@@ -200,6 +200,12 @@ impl Gateway {
         .await;
     }
 
+    /// Waits until it has read the purges in its Redis: until then what it stores counts as older.
+    pub async fn in_step(&self) {
+        self.metric_becomes("popgate_purge_synced", &[], |now| now == 1.0)
+            .await;
+    }
+
     /// `POST /purge`.
     pub async fn purge(&self, what: Value) -> Response {
         let request = Req::new("POST", "/purge")

@@ -3,7 +3,9 @@
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
+};
 use tokio::net::TcpStream;
 
 use super::message::{Fields, Req, Response, find};
@@ -159,11 +161,9 @@ impl Http1 {
 
     async fn line(&mut self) -> io::Result<String> {
         let mut line = Vec::new();
-        loop {
-            match self.stream.read_u8().await? {
-                b'\n' => break,
-                byte => line.push(byte),
-            }
+        self.stream.read_until(b'\n', &mut line).await?;
+        if line.pop() != Some(b'\n') {
+            return Err(ErrorKind::UnexpectedEof.into());
         }
         Ok(String::from_utf8_lossy(&line).trim_end_matches('\r').to_owned())
     }

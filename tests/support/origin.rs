@@ -192,36 +192,24 @@ impl Origin {
         http2: bool,
         tls: Option<TlsAcceptor>,
     ) -> Self {
-        let port = super::free_port();
-        let origin = Self {
-            state: state(handler, http2, tls),
-            server: format!("127.0.0.1:{port}"),
-            port,
-            accepting: Mutex::new(None),
-        };
-        origin.up().await;
-        origin
+        let state = state(handler, http2, tls);
+        loop {
+            let port = super::free_port();
+            let Ok(listener) = listen(port) else { continue };
+            let accepting = Mutex::new(Some(accept(listener, state.clone())));
+            return Self {
+                state,
+                server: format!("127.0.0.1:{port}"),
+                port,
+                accepting,
+            };
+        }
     }
 
-    /// Listens (again).
+    /// Listens again, after `down`.
     pub async fn up(&self) {
-        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-        socket.set_reuse_address(true).unwrap();
-        socket.set_nonblocking(true).unwrap();
-        socket.bind(&loopback(self.port).into()).unwrap();
-        socket.listen(4096).unwrap();
-        let listener = TcpListener::from_std(socket.into()).unwrap();
-        let shared = self.state.clone();
-        let task = tokio::spawn(async move {
-            let mut tasks = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                let _ = stream.set_nodelay(true);
-                let socket = socket2::SockRef::from(&stream).try_clone().ok();
-                tasks.spawn(shared.clone().serve(stream, socket));
-                while tasks.try_join_next().is_some() {}
-            }
-        });
-        *self.accepting.lock().unwrap() = Some(task);
+        let listener = listen(self.port).unwrap();
+        *self.accepting.lock().unwrap() = Some(accept(listener, self.state.clone()));
     }
 
     /// Stops listening and closes every connection.
@@ -326,5 +314,27 @@ fn state(
         body_bytes: AtomicU64::new(0),
         http2,
         tls,
+    })
+}
+
+fn listen(port: u16) -> std::io::Result<TcpListener> {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&loopback(port).into())?;
+    // A herd comes at once.
+    socket.listen(4096)?;
+    TcpListener::from_std(socket.into())
+}
+
+fn accept(listener: TcpListener, state: Arc<State>) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut tasks = JoinSet::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            let _ = stream.set_nodelay(true);
+            let socket = socket2::SockRef::from(&stream).try_clone().ok();
+            tasks.spawn(state.clone().serve(stream, socket));
+            while tasks.try_join_next().is_some() {}
+        }
     })
 }

@@ -40,6 +40,8 @@ pub enum Reply {
     Hang,
     /// `101 Switching Protocols` and every byte sent back; on HTTP/2 every data frame, then trailers.
     Echo,
+    /// The same when the gate opens.
+    EchoAfter(Gate),
 }
 
 impl From<Answer> for Reply {

@@ -50,6 +50,10 @@ async fn act(stream: &mut Reader, seen: &Seen, reply: Reply) -> io::Result<bool>
             Ok(false)
         }
         Reply::Echo => echo(stream, seen).await.map(|()| false),
+        Reply::EchoAfter(gate) => {
+            gate.wait().await;
+            echo(stream, seen).await.map(|()| false)
+        }
     }
 }
 

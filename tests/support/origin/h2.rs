@@ -67,7 +67,7 @@ async fn answer(
     match state.reply(&seen) {
         Reply::Answer(answer) => write_answer(&mut respond, *answer).await,
         Reply::Hang => std::future::pending().await,
-        Reply::Raw(_) | Reply::Close | Reply::Reset | Reply::Echo => {
+        Reply::Raw(_) | Reply::Close | Reply::Reset | Reply::Echo | Reply::EchoAfter(_) => {
             respond.send_reset(h2::Reason::INTERNAL_ERROR);
             Some(())
         }
