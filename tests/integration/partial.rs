@@ -155,7 +155,7 @@ async fn replaced(conf: fn(&Origin) -> Conf) -> (Origin, Gateway) {
     let counter = std::sync::atomic::AtomicUsize::new(0);
     let origin = Origin::start(move |_| {
         let n = counter.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        Answer::fresh(&format!("version {n}"))
+        Answer::fresh(format!("version {n}"))
             .header("ETag", &format!("\"v{n}\""))
             .into()
     })
@@ -183,9 +183,12 @@ async fn parts_of_a_stale_object_that_has_changed_leave_no_lock_behind(wire: Wir
     for n in 0..3 {
         let (_origin, gateway) = replaced(|origin| Conf::origin(origin)).await;
         let response = wire.fetch(&gateway, part(n)).await;
-        assert_eq!(response.status, 200, "{response:?}");
+        assert!(matches!(response.status, 200 | 206), "{response:?}");
         let next = wire.get(&gateway, "/").await;
-        assert!(matches!(next.text().as_str(), "version 1" | "version 2"), "{next:?}");
+        assert!(
+            matches!(next.text().as_str(), "version 1" | "version 2"),
+            "{next:?}"
+        );
         wire.get(&gateway, "/").await.expect(200, "HIT");
     }
 }
