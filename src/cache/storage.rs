@@ -91,7 +91,9 @@ impl CacheStorage {
     }
 }
 
-fn lookup_of(key: &CacheKey) -> Option<&Arc<Lookup>> {
+/// What [`engine_key`] put into a key.
+#[must_use]
+pub fn lookup_of(key: &CacheKey) -> Option<&Arc<Lookup>> {
     key.extensions.get::<Arc<Lookup>>()
 }
 

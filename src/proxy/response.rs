@@ -14,6 +14,7 @@ use super::Gateway;
 use super::cache::is_filling;
 use super::context::RequestContext;
 use super::headers::ResponseFields;
+use crate::cache::policy::range::{Asked, asked};
 use crate::cache::policy::validate::{IfRange, if_range, not_modified};
 use crate::cache::status::{
     CACHE_STATUS, CacheStatus, Cause, DynamicReason, MissReason, Outcome, StaleReason, X_CACHE, ttl,
@@ -32,8 +33,8 @@ pub fn client_copy_is_good(session: &Session, response: &ResponseHeader, now: Sy
         )
 }
 
-/// Cuts the asked range out of a stored answer (RFC 9110 14.2); `If-Range` is compared strongly (13.1.5),
-/// which the engine does not do.
+/// Cuts the asked range out of a stored answer (RFC 9110 14.2). What the field means is decided here: the
+/// engine compares `If-Range` weakly and takes invalid ranges for unsatisfiable ones.
 pub fn range(
     session: &Session,
     response: &mut ResponseHeader,
@@ -41,19 +42,31 @@ pub fn range(
     ranges_max: usize,
 ) -> RangeType {
     let request = session.req_header();
-    let asked = request.method == Method::GET && request.headers.contains_key(header::RANGE);
-    if !asked || is_filling(session) {
+    if request.method != Method::GET || !request.headers.contains_key(header::RANGE) || is_filling(session) {
         return RangeType::None;
     }
-    match if_range(&request.headers, &response.headers, now) {
-        IfRange::Differs => RangeType::None,
-        IfRange::Absent => range_header_filter(request, response, Some(ranges_max)),
-        IfRange::Matches => {
-            let mut judged = request.clone();
-            judged.remove_header(&header::IF_RANGE);
-            range_header_filter(&judged, response, Some(ranges_max))
-        }
+    let Some(length) = length(response) else {
+        return RangeType::None;
+    };
+    let wanted = match asked(&request.headers, length) {
+        Asked::Whole => return RangeType::None,
+        Asked::Parts(text) => text,
+        Asked::Nothing => format!("bytes={length}-"),
+    };
+    if if_range(&request.headers, &response.headers, now) == IfRange::Differs {
+        return RangeType::None;
     }
+    let mut judged = request.clone();
+    judged.remove_header(&header::IF_RANGE);
+    if judged.insert_header(header::RANGE, wanted).is_err() {
+        return RangeType::None;
+    }
+    range_header_filter(&judged, response, Some(ranges_max))
+}
+
+fn length(response: &ResponseHeader) -> Option<u64> {
+    let value = response.headers.get(header::CONTENT_LENGTH)?;
+    value.to_str().ok()?.parse().ok()
 }
 
 /// HEAD and 304 answers carry no body, whatever the engine fetched to fill the cache: its HTTP/2 writer
