@@ -19,6 +19,7 @@ use pingora_cache::{CacheKey, CacheMeta};
 use pingora_core::Result;
 use pingora_http::ResponseHeader;
 
+use super::policy::reuse::DISCONNECTED_MAX;
 use super::purge::Verdict;
 use super::tiered::Tiered;
 use super::{Entry, KeyHash, PurgeSeq, Times};
@@ -174,7 +175,13 @@ fn meta_of(entry: &Entry) -> CacheMeta {
     let (mut parts, ()) = http::Response::new(()).into_parts();
     parts.status = entry.status;
     parts.headers = entry.headers.clone();
-    engine_meta(&entry.times, ResponseHeader::from(parts))
+    // The engine asks for stale answers within this window only; whether one may be served is decided by
+    // policy, which also knows of origins that cannot be reached.
+    let times = Times {
+        stale_if_error: entry.times.stale_if_error.max(DISCONNECTED_MAX),
+        ..entry.times
+    };
+    engine_meta(&times, ResponseHeader::from(parts))
 }
 
 /// The engine's form of a head and its life.
