@@ -6,9 +6,11 @@ pub mod connect;
 pub mod context;
 pub mod errors;
 pub mod headers;
+pub mod invalidate;
 pub mod key;
 pub mod log;
 pub mod normalise;
+mod patient;
 pub mod purge;
 pub mod ray;
 pub mod request;
@@ -297,6 +299,7 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         cx: &mut RequestContext,
     ) -> Result<()> {
+        invalidate::after_write(self, session, cx, response).await;
         response::finish(self, session, cx, response)
     }
 

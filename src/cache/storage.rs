@@ -19,6 +19,7 @@ use pingora_cache::{CacheKey, CacheMeta};
 use pingora_core::Result;
 use pingora_http::ResponseHeader;
 
+use super::policy::reuse::DISCONNECTED_MAX;
 use super::purge::Verdict;
 use super::tiered::Tiered;
 use super::{Entry, KeyHash, PurgeSeq, Times};
@@ -173,29 +174,33 @@ impl Storage for CacheStorage {
 
 /// The engine's form of a stored object's head.
 fn meta_of(entry: &Entry) -> CacheMeta {
-    let times = &entry.times;
     let (mut parts, ()) = http::Response::new(()).into_parts();
     parts.status = entry.status;
     parts.headers = entry.headers.clone();
+    // The engine asks for stale answers within this window only; whether one may be served is decided by
+    // policy, which also knows of origins that cannot be reached.
+    let times = Times {
+        stale_if_error: entry.times.stale_if_error.max(DISCONNECTED_MAX),
+        ..entry.times
+    };
+    engine_meta(&times, ResponseHeader::from(parts))
+}
+
+/// The engine's form of a head and its life.
+#[must_use]
+pub fn engine_meta(times: &Times, head: ResponseHeader) -> CacheMeta {
     let seconds = |window: Duration| u32::try_from(window.as_secs()).unwrap_or(u32::MAX);
     let mut meta = CacheMeta::new(
         times.fresh_until,
         times.stored_at,
         seconds(times.stale_while_revalidate),
         seconds(times.stale_if_error),
-        ResponseHeader::from(parts),
+        head,
     );
-    meta.set_epoch_override(epoch(times));
+    // Age counts from when the response was made, not from when it came.
+    let epoch = times.stored_at.checked_sub(times.initial_age);
+    meta.set_epoch_override(epoch.unwrap_or(SystemTime::UNIX_EPOCH));
     meta
-}
-
-/// Where an object's age counts from.
-#[must_use]
-pub fn epoch(times: &Times) -> SystemTime {
-    times
-        .stored_at
-        .checked_sub(times.initial_age)
-        .unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// The engine's key: its hash is the slot's root, so that the fill lock is one per object.

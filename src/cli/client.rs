@@ -79,23 +79,18 @@ pub(super) fn purge(args: &PurgeArgs) -> ExitCode {
         "urls": args.urls, "tags": args.tags, "hosts": args.hosts,
         "prefixes": args.prefixes, "everything": args.everything, "hard": args.hard,
     });
-    match ask(&args.admin, Method::POST, "/purge", body.to_string()) {
-        Ok((status, text)) => {
-            print!("{text}");
-            if status == StatusCode::OK {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            }
-        }
-        Err(problem) => super::fail(&problem),
-    }
+    print(ask(&args.admin, Method::POST, "/purge", body.to_string()))
 }
 
 /// Asks for the process' health.
 pub(super) fn health(args: &HealthArgs) -> ExitCode {
     let path = if args.ready { "/readyz" } else { "/healthz" };
-    match ask(&args.admin, Method::GET, path, String::new()) {
+    print(ask(&args.admin, Method::GET, path, String::new()))
+}
+
+/// Prints an answer; exits 0 when it is a plain yes.
+fn print(answer: Result<(StatusCode, String), String>) -> ExitCode {
+    match answer {
         Ok((status, text)) => {
             print!("{text}");
             if status == StatusCode::OK {

@@ -25,7 +25,7 @@ use crate::cache::policy::{
     store_decision,
 };
 use crate::cache::status::Cause;
-use crate::cache::storage::{FoundEntry, Lookup, Storing, engine_key, epoch};
+use crate::cache::storage::{FoundEntry, Lookup, Storing, engine_key, engine_meta};
 use crate::cache::{Entry, Times};
 use crate::preset::{self, Freshness, PageClass, ResponseRule, StoreRule};
 
@@ -356,15 +356,7 @@ fn refusal(reason: RefuseReason, status: http::StatusCode) -> NoCacheReason {
 }
 
 fn meta(head: ResponseHeader, times: Times, vary: Vec<HeaderName>) -> CacheMeta {
-    let seconds = |window: Duration| u32::try_from(window.as_secs()).unwrap_or(u32::MAX);
-    let mut meta = CacheMeta::new(
-        times.fresh_until,
-        times.stored_at,
-        seconds(times.stale_while_revalidate),
-        seconds(times.stale_if_error),
-        head,
-    );
-    meta.set_epoch_override(epoch(&times));
+    let mut meta = engine_meta(&times, head);
     meta.extensions_mut().insert(Storing { times, vary });
     meta
 }

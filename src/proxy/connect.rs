@@ -11,11 +11,13 @@ use parking_lot::Mutex;
 use pingora_core::connectors::l4::Connect;
 use pingora_core::protocols::l4::socket::SocketAddr;
 use pingora_core::protocols::l4::stream::Stream;
+use pingora_core::protocols::l4::virt::VirtualSocketStream;
 use pingora_core::protocols::tls::CaType;
 use pingora_core::upstreams::peer::{ALPN, HttpPeer, Tracer, Tracing};
 use pingora_core::utils::tls::{WrappedX509, parse_x509};
 use pingora_core::{Error, ErrorType, Result};
 
+use super::patient::Patient;
 use crate::cache::KeyHash;
 use crate::config;
 use crate::origin::{
@@ -30,6 +32,7 @@ pub type Roots = Arc<CaType>;
 struct Counted {
     connector: Connector,
     timeout: Duration,
+    upgrade: bool,
     place: Arc<Mutex<Option<ConnectionGuard>>>,
 }
 
@@ -41,6 +44,9 @@ impl Connect for Counted {
                 // The tracer, which Pingora attaches at once, keeps the place until the connection is gone.
                 *self.place.lock() = Some(connection.guard);
                 Ok(match connection.socket {
+                    socket if self.upgrade => {
+                        Stream::from(VirtualSocketStream::new(Box::new(Patient::new(socket))))
+                    }
                     Socket::Tcp(tcp) => Stream::from(tcp),
                     Socket::Unix(unix) => Stream::from(unix),
                 })
@@ -118,20 +124,26 @@ pub fn peer(
     let counted = Counted {
         connector: lease.connector().clone(),
         timeout: timeouts.connect,
+        upgrade: wanted.upgrade.is_some(),
         place: Arc::default(),
     };
     options.tracer = Some(Tracer(Box::new(counted.clone())));
     options.custom_l4 = Some(Arc::new(counted));
     // What Pingora's own pool key leaves out: whose connection it is, its CA and its protocol.
-    peer.group_key = group_key(origin, http2);
+    peer.group_key = group_key(origin, http2, wanted.upgrade.is_some());
     Ok(peer)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "any 64 bits of the hash do")]
-fn group_key(origin: &config::Origin, http2: bool) -> u64 {
+fn group_key(origin: &config::Origin, http2: bool, upgrade: bool) -> u64 {
     let ca = origin.tls.as_ref().and_then(|tls| tls.ca.as_ref());
     let ca = ca.map(|path| path.to_string_lossy()).unwrap_or_default();
-    KeyHash::of(&[origin.name.as_bytes(), ca.as_bytes(), &[u8::from(http2)]]).0 as u64
+    KeyHash::of(&[
+        origin.name.as_bytes(),
+        ca.as_bytes(),
+        &[u8::from(http2), u8::from(upgrade)],
+    ])
+    .0 as u64
 }
 
 /// Brings CA certificates (DER) into Pingora's form; `None` when one of them cannot be parsed.

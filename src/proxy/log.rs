@@ -1,4 +1,4 @@
-//! After the answer: metrics, the access line, what a write voids, writes that waited.
+//! After the answer: metrics, the access line, writes that waited.
 
 use std::time::Duration;
 
@@ -8,10 +8,6 @@ use pingora_proxy::Session;
 
 use super::Gateway;
 use super::context::RequestContext;
-use super::key::{Target, hashes};
-use crate::cache::policy::invalidate::{invalidates, targets};
-use crate::cache::policy::reference::Base;
-use crate::cache::purge::{PurgeRequest, PurgeUrl};
 use crate::telemetry::{AccessLine, rfc3339};
 
 /// Last hook of a request.
@@ -27,7 +23,6 @@ pub async fn finish(
         // A full queue has been counted; the guest is new once more next time.
         let _ = deferred.fire();
     }
-    invalidate(gateway, session, cx).await;
     count(gateway, session, cx);
     if !cx.background && gateway.app.access_log.enabled() {
         write_line(gateway, session, error, cx);
@@ -88,51 +83,6 @@ const STATUSES: &[(u16, &str)] = statuses!(
     409 410 411 412 413 414 415 416 417 418 421 422 423 424 425 426 428 429 431 451 500 501 502 503 504 505 506 507
     508 510 511
 );
-
-/// RFC 9111 4.4: a write that went through voids what is stored under its URL.
-async fn invalidate(gateway: &Gateway, session: &mut Session, cx: &RequestContext) {
-    let Some(site) = cx.site.clone() else { return };
-    let Some(response) = session.response_written() else {
-        return;
-    };
-    let method = session.req_header().method.clone();
-    if cx.upstream.status.is_none() || !invalidates(&method, response.status) {
-        return;
-    }
-    let uri = session.req_header().uri.clone();
-    let request = Base {
-        scheme: cx.facts.scheme.as_str(),
-        authority: &cx.facts.authority.as_sent,
-        path: uri.path(),
-        query: uri.query(),
-    };
-    let urls = targets(&request, &response.headers)
-        .into_iter()
-        .map(|resolved| {
-            let target = Target {
-                scheme: &resolved.scheme,
-                host: &cx.facts.authority.host,
-                path: &resolved.path,
-                query: resolved.query.as_deref(),
-            };
-            PurgeUrl {
-                base: hashes(
-                    &site,
-                    &cx.filter_context(&site),
-                    target,
-                    &mut http::HeaderMap::new(),
-                )
-                .base,
-                host: cx.facts.authority.host.as_str().into(),
-            }
-        })
-        .collect();
-    let request = PurgeRequest {
-        urls,
-        ..PurgeRequest::default()
-    };
-    gateway.app.cache.purge(&request).await;
-}
 
 fn write_line(gateway: &Gateway, session: &Session, error: Option<&Error>, cx: &RequestContext) {
     let request = session.req_header();

@@ -248,3 +248,25 @@ async fn a_standard_site_honours_a_reload() {
     assert_ne!(reload.x_cache(), "HIT");
     assert_eq!(origin.count(), 2);
 }
+
+#[tokio::test]
+async fn rfc9111_4_2_4_cut_off_from_the_origin_a_stale_answer_is_served_unless_it_forbids_that() {
+    let origin = Origin::start(|seen| {
+        let answer = Answer::ok("kept");
+        match seen.target.as_str() {
+            "/strict" => answer
+                .header("Cache-Control", "max-age=60, must-revalidate")
+                .into(),
+            _ => answer.header("Cache-Control", "max-age=60").into(),
+        }
+    })
+    .await;
+    let gateway = Gateway::start(Conf::origin(&origin)).await;
+    gateway.get("/").await.expect(200, "MISS");
+    gateway.get("/strict").await.expect(200, "MISS");
+    gateway.purged(json!({ "everything": true })).await;
+    origin.down().await;
+    let stale = gateway.get("/").await.expect(200, "STALE");
+    assert_eq!(stale.text(), "kept");
+    assert_eq!(gateway.get("/strict").await.status, 502);
+}

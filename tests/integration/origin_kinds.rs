@@ -166,7 +166,6 @@ async fn a_websocket_passes_both_ways() {
 }
 
 #[tokio::test]
-#[ignore = "the engine drops an upgrade that is agreed to within microseconds, see docs/architecture.md, limits"]
 async fn a_websocket_whose_origin_agrees_at_once_stays_open() {
     let origin = Origin::start(|_| Reply::Echo).await;
     let gateway = Gateway::start(Conf::origin(&origin)).await;
