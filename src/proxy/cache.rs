@@ -1,9 +1,10 @@
 //! The cache's side of a request: key, lookup, judging what was found, deciding what to store.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use pingora_cache::RespCacheable::{self, Cacheable, Uncacheable};
 use pingora_cache::{CacheKey, CacheMeta, CacheOptionOverrides, CachePhase, ForcedFreshness, NoCacheReason};
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
@@ -11,11 +12,12 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
 use super::Gateway;
-use super::context::{Key, RequestContext};
+use super::context::{Key, RequestContext, Validation};
 use super::headers::RequestFields;
 use super::key::{Target, hashes};
 use super::request::mark_background;
 use crate::app::SiteRuntime;
+use crate::cache::Times;
 use crate::cache::policy::hop_by_hop::stored_headers;
 use crate::cache::policy::reuse::expire;
 use crate::cache::policy::validate::merge_304;
@@ -26,7 +28,6 @@ use crate::cache::policy::{
 };
 use crate::cache::status::Cause;
 use crate::cache::storage::{FoundEntry, Lookup, Storing, engine_key, engine_meta};
-use crate::cache::{Entry, Times};
 use crate::preset::{self, Freshness, PageClass, ResponseRule, StoreRule};
 
 /// Times a waiter may wake to a fill that was not for it (another variant, a failed fill) before it
@@ -107,6 +108,7 @@ fn lookup_for(
         preset: site.config.preset,
         class,
         found: parking_lot::Mutex::default(),
+        varies: AtomicBool::new(false),
     })
 }
 
@@ -204,8 +206,11 @@ pub fn may_serve_stale(
     let (Some(site), Some(entry), Some(times)) = (&cx.site, &cx.cache.found, cx.cache.times) else {
         return false;
     };
-    let failure = match (error.etype(), cx.upstream.status) {
-        (ErrorType::HTTPStatus(_), Some(status)) if status.is_server_error() => Failure::Status(status),
+    let failure = match error.etype() {
+        // Without a cause it is the engine's word for an answer of the origin.
+        ErrorType::HTTPStatus(code) if error.cause.is_none() && error.context.is_none() => {
+            StatusCode::from_u16(*code).map_or(Failure::Unreachable, Failure::Status)
+        }
         _ => Failure::Unreachable,
     };
     let now = gateway.app.clock.now();
@@ -236,8 +241,12 @@ pub fn decide_store(
     };
     let now = gateway.app.clock.now();
     let mut head = response.clone();
-    let validated = complete_validation(cx, &mut head, now);
-    if validated.is_none() && ends_early(session.req_header()) {
+    let validated = match complete_validation(cx, &mut head, now) {
+        Some(validated) => validated,
+        // The stored object serves this request as it is, and stays what it is.
+        None => return Uncacheable(NoCacheReason::DeclinedToUpstream),
+    };
+    if !validated && ends_early(session.req_header()) {
         return Uncacheable(NoCacheReason::DeclinedToUpstream);
     }
     let settings = &site.config.cache;
@@ -251,6 +260,7 @@ pub fn decide_store(
     ) {
         ResponseRule::Refuse(reason) => {
             cx.cache.refused_by_preset = Some(reason);
+            drop_outdated(gateway, cx, validated, head.status, now);
             return Uncacheable(NoCacheReason::Custom(reason));
         }
         ResponseRule::Store(rule) => rule,
@@ -261,12 +271,14 @@ pub fn decide_store(
     let (decision, vary) = apply_policy(session, cx, &site, &rule, &head, now);
     match decision {
         StoreDecision::Refuse(reason) => {
-            // The validated object served this request; it may serve nobody else.
-            if let Some(entry) = validated {
-                gateway.app.cache.remove(entry.slot);
+            if validated || !reason.is_of_the_request() {
+                drop_outdated(gateway, cx, validated, head.status, now);
             }
             cx.cache.refused = Some(reason);
             Uncacheable(refusal(reason, head.status))
+        }
+        StoreDecision::Store(_) if !validated && gateway.storage.is_too_large(&head.headers) => {
+            Uncacheable(NoCacheReason::ResponseTooLarge)
         }
         StoreDecision::Store(times) => {
             let times = capped(times, &rule, request.ttl_max);
@@ -278,17 +290,37 @@ pub fn decide_store(
     }
 }
 
-/// After a 304: the stored head with every field that the 304 brings (RFC 9111 3.2; the engine merges
-/// five of them). Gives the validated object.
-fn complete_validation(
-    cx: &mut RequestContext,
-    head: &mut ResponseHeader,
+/// Drops the object found after an answer that may not be stored: a validated one has served this request
+/// and may serve nobody else; a stale one is not what its URL is any more.
+fn drop_outdated(
+    gateway: &Gateway,
+    cx: &RequestContext,
+    validated: bool,
+    status: StatusCode,
     now: SystemTime,
-) -> Option<Arc<Entry>> {
-    let fresh = cx.cache.not_modified.take()?;
-    let entry = cx.cache.found.clone()?;
-    super::headers::replace(head, &merge_304(&entry.headers, &fresh, now));
-    Some(entry)
+) {
+    let Some(entry) = &cx.cache.found else { return };
+    let stale = cx.cache.times.is_some_and(|times| !times.is_fresh(now));
+    // Other errors say something about this request or this moment.
+    let of_the_url = status.as_u16() < 400 || matches!(status.as_u16(), 404 | 410);
+    if validated || stale && of_the_url {
+        gateway.app.cache.remove(entry.slot);
+    }
+}
+
+/// After a 304: the stored head with every field that the 304 brings (RFC 9111 3.2; the engine merges
+/// five of them). Tells whether there was a 304; `None` when it spoke of another object.
+fn complete_validation(cx: &RequestContext, head: &mut ResponseHeader, now: SystemTime) -> Option<bool> {
+    let (Some(validation), Some(entry)) = (&cx.cache.not_modified, &cx.cache.found) else {
+        return Some(false);
+    };
+    match validation {
+        Validation::OfAnother => None,
+        Validation::Confirms(fresh) => {
+            super::headers::replace(head, &merge_304(&entry.headers, fresh, now));
+            Some(true)
+        }
+    }
 }
 
 /// RFC 9111's word on an answer, and the fields that choose its variant.
@@ -345,7 +377,7 @@ fn apply_policy(
 
 /// Why the engine does not store: the origin's trouble of the moment (5xx) and what lies with one request
 /// must not be remembered as the nature of the page.
-fn refusal(reason: RefuseReason, status: http::StatusCode) -> NoCacheReason {
+fn refusal(reason: RefuseReason, status: StatusCode) -> NoCacheReason {
     if status.is_server_error() {
         NoCacheReason::UpstreamError
     } else if reason.is_of_the_request() {

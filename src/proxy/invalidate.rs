@@ -11,7 +11,8 @@ use crate::cache::policy::invalidate::{invalidates, targets};
 use crate::cache::policy::reference::Base;
 use crate::cache::purge::PurgeRequest;
 
-/// Softly purges the request's URL, and Location and Content-Location on the same host, after a write.
+/// Purges the request's URL, and Location and Content-Location on the same host, after a write. Hard: what
+/// is void may not be served while it is refreshed, nor when the origin fails.
 pub async fn after_write(
     gateway: &Gateway,
     session: &Session,
@@ -42,6 +43,7 @@ pub async fn after_write(
         .collect();
     let purge = PurgeRequest {
         urls,
+        hard: true,
         ..PurgeRequest::default()
     };
     gateway.app.cache.purge(&purge).await;

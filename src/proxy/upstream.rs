@@ -210,11 +210,7 @@ pub fn response_headers(cx: &mut RequestContext, response: &mut ResponseHeader) 
 
 /// A 304 has come for a stored answer. One that speaks of another representation must change nothing about
 /// it (RFC 9111 4.3.4): the engine, which merges without asking, gets it without fields.
-fn note_validation(
-    note: &mut Option<Validation>,
-    stored: &http::HeaderMap,
-    response: &mut ResponseHeader,
-) {
+fn note_validation(note: &mut Option<Validation>, stored: &http::HeaderMap, response: &mut ResponseHeader) {
     *note = Some(if speaks_of(stored, &response.headers) {
         Validation::Confirms(response.headers.clone())
     } else {

@@ -2,9 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::rule::{Done, Profile, Rule, Script, Source, Step};
+use crate::rule::{Done, Profile, Rule, Script, Source, Step, get};
 use crate::support::origin::Seen;
-use crate::support::{Req, Response, Wire};
+use crate::support::{Req, Response, Wire, eventually};
 use crate::world::{World, filled_in, host};
 
 /// Carries a rule out; what went wrong, if something did.
@@ -21,6 +21,9 @@ pub fn perform(world: &World, rule: &Rule, profile: Profile, wire: Wire) -> Resu
             wire.fetch(world.gateway(), request).await
         });
         let seen = world.seen(&path);
+        if step.refreshed {
+            world.runtime.block_on(refreshed(world, &path, profile, wire));
+        }
         if step.source == Source::Origin && step.request.method != "HEAD" {
             stored.clone_from(&own);
         }
@@ -47,6 +50,21 @@ pub fn perform(world: &World, rule: &Rule, profile: Profile, wire: Wire) -> Resu
         }
     }
     Ok(())
+}
+
+/// Waits for the end of a refresh in the background.
+async fn refreshed(world: &World, path: &str, profile: Profile, wire: Wire) {
+    eventually("a refresh reaches the origin", async || {
+        !world.seen(path).is_empty()
+    })
+    .await;
+    // Takes what is stored as it is: causes no refresh of its own.
+    let look = get().header("Cache-Control", "only-if-cached, max-stale");
+    eventually("a refresh is stored", async || {
+        let response = wire.fetch(world.gateway(), written(&look, path, profile)).await;
+        response.x_cache() != "STALE"
+    })
+    .await;
 }
 
 /// What the origin sends in a step: its own text, or one that names rule and step.

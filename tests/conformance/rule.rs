@@ -91,6 +91,8 @@ pub struct Step {
     pub body_of: Option<usize>,
     pub checks: Vec<Check>,
     pub wait: Duration,
+    /// Afterwards a refresh in the background is waited for.
+    pub refreshed: bool,
 }
 
 /// A rule.
@@ -207,6 +209,7 @@ impl Rule {
             body_of: None,
             checks: Vec::new(),
             wait: Duration::ZERO,
+            refreshed: false,
         });
         self
     }
@@ -257,6 +260,12 @@ impl Rule {
     /// Before the last step this much time passes.
     pub fn after(mut self, wait: Duration) -> Self {
         self.last().wait = wait;
+        self
+    }
+
+    /// After the last step its script is carried on until the background refresh has come in.
+    pub fn refreshed(mut self) -> Self {
+        self.last().refreshed = true;
         self
     }
 

@@ -104,7 +104,12 @@ mod tests {
 
     #[test]
     fn rfc9110_14_1_2_what_is_not_there_is_unsatisfiable() {
-        for value in ["bytes=20-", "bytes=20-30", "bytes=-0", "bytes=99999999999999999999999-"] {
+        for value in [
+            "bytes=20-",
+            "bytes=20-30",
+            "bytes=-0",
+            "bytes=99999999999999999999999-",
+        ] {
             assert_eq!(of(value), Asked::Nothing, "{value}");
         }
         assert_eq!(asked(&headers(&[("range", "bytes=0-0")]), 0), Asked::Nothing);
@@ -114,8 +119,21 @@ mod tests {
     #[test]
     fn rfc9110_14_2_an_invalid_range_is_ignored() {
         for value in [
-            "bytes", "bytes=", "bytes=,", "bytes=a-b", "bytes=3-0", "bytes=--3", "bytes=-", "bytes=0", "lines=0-3",
-            "bytes =0-3", "bytes=0-3-5", "bytes=0-3,x", "bytes=0 -3", "bytes=+1-3", "",
+            "bytes",
+            "bytes=",
+            "bytes=,",
+            "bytes=a-b",
+            "bytes=3-0",
+            "bytes=--3",
+            "bytes=-",
+            "bytes=0",
+            "lines=0-3",
+            "bytes =0-3",
+            "bytes=0-3-5",
+            "bytes=0-3,x",
+            "bytes=0 -3",
+            "bytes=+1-3",
+            "",
         ] {
             assert_eq!(of(value), Asked::Whole, "{value}");
         }

@@ -17,7 +17,7 @@ pub fn rules() -> Vec<Rule> {
             "Mon, 02 Nov 2026 10:00:00 GMT",
             "Tue, 03 Nov 2026 10:00:00 GMT",
         ),
-        ("ETag", "W/\"v1\"", "W/\"v2\""),
+        ("ETag", "\"v1\"", "W/\"v1\""),
         ("Content-Type", "text/plain", "text/plain;charset=utf-8"),
         ("Content-Language", "en", "de"),
         ("Content-Location", "/a", "/b"),

@@ -96,10 +96,23 @@ fn merging_the_same_304_twice_changes_nothing() {
 #[test]
 fn rfc9111_4_3_4_a_304_with_another_strong_validator_speaks_of_something_else() {
     let stored = headers(&[("etag", "\"a\"")]);
-    for (tag, ours) in [("\"a\"", true), ("\"b\"", false), ("W/\"b\"", true)] {
+    for (tag, ours) in [
+        ("\"a\"", true),
+        ("\"b\"", false),
+        ("W/\"a\"", true),
+        ("W/\"b\"", false),
+    ] {
         assert_eq!(speaks_of(&stored, &headers(&[("etag", tag)])), ours, "{tag}");
     }
     assert!(speaks_of(&stored, &headers(&[])));
+    assert!(speaks_of(&headers(&[]), &headers(&[])));
+    assert!(!speaks_of(&headers(&[]), &headers(&[("etag", "\"a\"")])));
+    let weak = headers(&[("etag", "W/\"a\"")]);
+    assert!(!speaks_of(&weak, &headers(&[("etag", "\"a\"")])));
+    assert!(speaks_of(
+        &stored,
+        &headers(&[("etag", "\"b\""), ("etag", "\"a\"")])
+    ));
 }
 
 #[test]
