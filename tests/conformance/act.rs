@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::rule::{Done, Profile, Rule, Script, Source, Step, get};
 use crate::support::origin::Seen;
-use crate::support::{Req, Response, Wire, eventually};
+use crate::support::{Http1, Http2, Req, Response, Wire, eventually};
 use crate::world::{World, filled_in, host};
 
 /// Carries a rule out; what went wrong, if something did.
@@ -18,7 +18,7 @@ pub fn perform(world: &World, rule: &Rule, profile: Profile, wire: Wire) -> Resu
         let request = written(&step.request, &path, profile);
         let response = world.runtime.block_on(async {
             tokio::time::sleep(step.wait).await;
-            wire.fetch(world.gateway(), request).await
+            ask(world, wire, &request).await
         });
         let seen = world.seen(&path);
         if step.refreshed {
@@ -52,6 +52,20 @@ pub fn perform(world: &World, rule: &Rule, profile: Profile, wire: Wire) -> Resu
     Ok(())
 }
 
+/// The answer; one with status 0 when the connection ended before it.
+async fn ask(world: &World, wire: Wire, request: &Req) -> Response {
+    let gateway = world.gateway();
+    let answer = match wire {
+        Wire::H1 => Http1::connect(gateway.address())
+            .await
+            .try_fetch(request)
+            .await
+            .ok(),
+        Wire::H2 => Http2::connect(gateway.h2c()).await.try_fetch(request).await.ok(),
+    };
+    answer.unwrap_or_default()
+}
+
 /// Waits for the end of a refresh in the background.
 async fn refreshed(world: &World, path: &str, profile: Profile, wire: Wire) {
     eventually("a refresh reaches the origin", async || {
@@ -61,7 +75,7 @@ async fn refreshed(world: &World, path: &str, profile: Profile, wire: Wire) {
     // Takes what is stored as it is: causes no refresh of its own.
     let look = get().header("Cache-Control", "only-if-cached, max-stale");
     eventually("a refresh is stored", async || {
-        let response = wire.fetch(world.gateway(), written(&look, path, profile)).await;
+        let response = ask(world, wire, &written(&look, path, profile)).await;
         response.x_cache() != "STALE"
     })
     .await;

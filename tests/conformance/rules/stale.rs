@@ -16,6 +16,7 @@ pub fn rules() -> Vec<Rule> {
         rule("rfc5861_3_the_refresh_replaces_it")
             .fill(expired(", stale-while-revalidate=3600"))
             .stale_for(get(), fresh())
+            .refreshed()
             .step(get(), fresh(), Source::Anyone)
             .and(|done| assert!(done.seen.is_empty() && done.response.text().ends_with("step 2"))),
         rule("rfc5861_3_a_refresh_that_says_no_cache_replaces_it")
