@@ -168,10 +168,9 @@ fn origin_block(out: &mut String, origin: &Origin) {
     );
     let times = origin.timeouts;
     let text = format!(
-        "connect {}, first byte {}, between bytes {}, write {}, idle {}",
+        "connect {}, first byte {}, write {}, idle {}",
         duration_text(times.connect),
         duration_text(times.first_byte),
-        duration_text(times.between_bytes),
         duration_text(times.write),
         duration_text(times.idle)
     );

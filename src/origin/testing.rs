@@ -23,7 +23,6 @@ pub(super) fn settings(count: u8, connections_max: usize) -> Settings {
         timeouts: OriginTimeouts {
             connect: Duration::from_secs(2),
             first_byte: Duration::from_secs(30),
-            between_bytes: Duration::from_secs(30),
             write: Duration::from_secs(30),
             idle: Duration::from_secs(60),
         },

@@ -7,12 +7,12 @@
 //! - a response goes out in one write: header and small bodies are gathered until flushed.
 
 use std::fmt;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
@@ -223,11 +223,18 @@ impl AsyncWrite for ClientStream {
             this.gathered.extend_from_slice(buf);
             return Poll::Ready(Ok(buf.len()));
         }
-        match this.poll_drain(cx) {
-            Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-            Poll::Pending => return Poll::Pending,
+        if let Transport::Plain(tcp) = &mut this.transport {
+            // Header and body in one system call, the body uncopied.
+            let both = [IoSlice::new(&this.gathered), IoSlice::new(buf)];
+            let written = ready!(Pin::new(tcp).poll_write_vectored(cx, &both))?;
+            let of_gathered = written.min(this.gathered.len());
+            this.gathered.advance(of_gathered);
+            let of_buf = written - of_gathered;
+            if of_buf > 0 {
+                return Poll::Ready(Ok(of_buf));
+            }
         }
+        ready!(this.poll_drain(cx))?;
         if buf.len() < GATHER {
             this.gathered.extend_from_slice(buf);
             return Poll::Ready(Ok(buf.len()));

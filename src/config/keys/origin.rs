@@ -100,13 +100,7 @@ pub static ORIGIN_TIMEOUTS: Table = Table {
             "first_byte",
             DURATION,
             Value("30s"),
-            "Until the first byte of the answer.",
-        ),
-        key(
-            "between_bytes",
-            DURATION,
-            Value("30s"),
-            "Between two reads of the body.",
+            "Until the first byte of the answer, and between two reads of it.",
         ),
         key("write", DURATION, Value("30s"), "A write that makes no progress."),
         key(

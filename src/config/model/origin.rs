@@ -68,10 +68,8 @@ pub enum Balance {
 pub struct OriginTimeouts {
     /// TCP and TLS; default 2 s.
     pub connect: Duration,
-    /// Until the first byte of the answer; default 30 s.
+    /// Until the first byte of the answer, and between two reads of it; default 30 s.
     pub first_byte: Duration,
-    /// Between two reads of the body; default 30 s.
-    pub between_bytes: Duration,
     /// A write that makes no progress; default 30 s.
     pub write: Duration,
     /// An idle pooled connection; default 60 s.

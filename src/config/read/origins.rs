@@ -120,7 +120,6 @@ fn timeouts(map: &Map<'_>) -> OriginTimeouts {
     OriginTimeouts {
         connect: map.duration("connect"),
         first_byte: map.duration("first_byte"),
-        between_bytes: map.duration("between_bytes"),
         write: map.duration("write"),
         idle: map.duration("idle"),
     }

@@ -178,7 +178,6 @@ fn the_defaults_of_origins_and_sites_are_those_the_model_promises() {
     let timeouts = OriginTimeouts {
         connect: seconds(2),
         first_byte: seconds(30),
-        between_bytes: seconds(30),
         write: seconds(30),
         idle: seconds(60),
     };
