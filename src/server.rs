@@ -1,6 +1,7 @@
 //! Listeners and connections: everything between a client's socket and a parsed request.
 
 pub mod connection;
+pub mod descriptors;
 pub mod drain;
 pub mod head;
 pub mod listener;

@@ -57,6 +57,7 @@ async fn live(config: Config, file: Option<PathBuf>, demo: Option<StdListener>) 
     for warning in &config.warnings {
         warn!("{warning}");
     }
+    server::descriptors::raise_limit(&config);
     if let Some(listener) = demo {
         let listener = TcpListener::from_std(listener).map_err(|error| format!("demo origin: {error}"))?;
         tokio::spawn(crate::demo_origin::serve(listener));
