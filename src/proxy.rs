@@ -5,6 +5,7 @@ pub mod cache;
 pub mod connect;
 pub mod context;
 pub mod errors;
+mod freshen;
 pub mod headers;
 pub mod invalidate;
 pub mod key;

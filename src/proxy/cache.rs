@@ -13,6 +13,7 @@ use pingora_proxy::Session;
 
 use super::Gateway;
 use super::context::{Key, RequestContext, Validation};
+use super::freshen;
 use super::headers::RequestFields;
 use super::key::{Target, hashes};
 use super::request::mark_background;
@@ -247,12 +248,49 @@ pub fn decide_store(
         None => return Uncacheable(NoCacheReason::DeclinedToUpstream),
     };
     if !validated && ends_early(session.req_header()) {
+        freshen::by_head(gateway, session, cx, response, now);
         return Uncacheable(NoCacheReason::DeclinedToUpstream);
     }
+    match judge_answer(session, cx, &site, &request, &mut head, now) {
+        Judged::Refused { reason, lasting } => {
+            if validated || lasting {
+                drop_outdated(gateway, cx, validated, head.status, now);
+            }
+            Uncacheable(reason)
+        }
+        Judged::Store { .. } if !validated && gateway.storage.is_too_large(&head.headers) => {
+            Uncacheable(NoCacheReason::ResponseTooLarge)
+        }
+        Judged::Store { times, vary } => {
+            cx.cache.stored_for = Some(times.fresh_until.duration_since(now).unwrap_or_default());
+            let stored = stored_headers(&head.headers, now);
+            super::headers::replace(&mut head, &stored);
+            Cacheable(meta(head, times, vary))
+        }
+    }
+}
+
+/// What becomes of an answer.
+pub(super) enum Judged {
+    /// It is stored, with this life, in the slot that these fields choose.
+    Store { times: Times, vary: Vec<HeaderName> },
+    /// It is not; `lasting` when that lies with the URL rather than with this request.
+    Refused { reason: NoCacheReason, lasting: bool },
+}
+
+/// Preset and policy on a whole head: as the origin sent it, or as a 304 or HEAD completed it.
+pub(super) fn judge_answer(
+    session: &Session,
+    cx: &mut RequestContext,
+    site: &SiteRuntime,
+    request: &preset::CacheRequest,
+    head: &mut ResponseHeader,
+    now: SystemTime,
+) -> Judged {
     let settings = &site.config.cache;
     let rule = match preset::response(
         site.config.preset,
-        &request,
+        request,
         settings,
         head.status,
         &head.headers,
@@ -260,33 +298,29 @@ pub fn decide_store(
     ) {
         ResponseRule::Refuse(reason) => {
             cx.cache.refused_by_preset = Some(reason);
-            drop_outdated(gateway, cx, validated, head.status, now);
-            return Uncacheable(NoCacheReason::Custom(reason));
+            return Judged::Refused {
+                reason: NoCacheReason::Custom(reason),
+                lasting: true,
+            };
         }
         ResponseRule::Store(rule) => rule,
     };
     if rule.strip_set_cookie {
         head.remove_header(&header::SET_COOKIE);
     }
-    let (decision, vary) = apply_policy(session, cx, &site, &rule, &head, now);
+    let (decision, vary) = apply_policy(session, cx, site, &rule, head, now);
     match decision {
         StoreDecision::Refuse(reason) => {
-            if validated || !reason.is_of_the_request() {
-                drop_outdated(gateway, cx, validated, head.status, now);
-            }
             cx.cache.refused = Some(reason);
-            Uncacheable(refusal(reason, head.status))
+            Judged::Refused {
+                reason: refusal(reason, head.status),
+                lasting: !reason.is_of_the_request(),
+            }
         }
-        StoreDecision::Store(_) if !validated && gateway.storage.is_too_large(&head.headers) => {
-            Uncacheable(NoCacheReason::ResponseTooLarge)
-        }
-        StoreDecision::Store(times) => {
-            let times = capped(times, &rule, request.ttl_max);
-            cx.cache.stored_for = Some(times.fresh_until.duration_since(now).unwrap_or_default());
-            let stored = stored_headers(&head.headers, now);
-            super::headers::replace(&mut head, &stored);
-            Cacheable(meta(head, times, vary))
-        }
+        StoreDecision::Store(times) => Judged::Store {
+            times: capped(times, &rule, request.ttl_max),
+            vary,
+        },
     }
 }
 

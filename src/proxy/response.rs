@@ -215,17 +215,19 @@ fn outcome(session: &Session, cx: &RequestContext) -> Outcome {
         CachePhase::Stale | CachePhase::StaleUpdating => Outcome::Stale(StaleReason::WhileRevalidate),
         CachePhase::Revalidated | CachePhase::RevalidatedNoCache(_) => Outcome::Revalidated(cause),
         CachePhase::Expired => Outcome::Expired(cause),
-        CachePhase::Miss => Outcome::Miss(missed(cx)),
+        CachePhase::Miss => fetched(cx),
         CachePhase::Bypass => Outcome::Dynamic(DynamicReason::Remembered),
         CachePhase::Disabled(reason) => disabled(cx, reason),
         CachePhase::Uninit | CachePhase::CacheKey => Outcome::Miss(MissReason::Uri),
     }
 }
 
-fn missed(cx: &RequestContext) -> MissReason {
+/// The origin answered, whatever becomes of the answer.
+fn fetched(cx: &RequestContext) -> Outcome {
     match before(cx) {
-        Before::OtherVariants => MissReason::Vary,
-        Before::Nothing | Before::Unusable(_) => MissReason::Uri,
+        Before::Nothing => Outcome::Miss(MissReason::Uri),
+        Before::OtherVariants => Outcome::Miss(MissReason::Vary),
+        Before::Unusable(cause) => Outcome::Expired(cause),
     }
 }
 
@@ -241,6 +243,6 @@ fn disabled(cx: &RequestContext, reason: NoCacheReason) -> Outcome {
             Outcome::Dynamic(DynamicReason::TooLarge)
         }
         NoCacheReason::CacheLockGiveUp => Outcome::Dynamic(DynamicReason::Remembered),
-        _ => Outcome::Miss(missed(cx)),
+        _ => fetched(cx),
     }
 }

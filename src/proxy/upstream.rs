@@ -114,6 +114,10 @@ pub fn request_headers(session: &Session, cx: &RequestContext, request: &mut Req
             request.remove_header(&name);
         }
     }
+    if session.req_header().method == Method::HEAD {
+        // The engine asks for the whole to store it; the answer to HEAD tells all its client wants to know.
+        request.set_method(Method::HEAD);
+    }
     if cached {
         if cx
             .cache

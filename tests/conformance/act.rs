@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::rule::{Done, Profile, Rule, Script, Source, Step, get};
 use crate::support::origin::Seen;
-use crate::support::{Http1, Http2, Req, Response, Wire, eventually};
+use crate::support::{Gate, Http1, Http2, Req, Response, Wire, eventually};
 use crate::world::{World, filled_in, host};
 
 /// Carries a rule out; what went wrong, if something did.
@@ -14,7 +14,7 @@ pub fn perform(world: &World, rule: &Rule, profile: Profile, wire: Wire) -> Resu
     let mut bodies = Vec::new();
     for (index, step) in rule.steps.iter().enumerate() {
         let own = body_of(&path, index, step);
-        world.script(&path, step.script.clone(), own.clone());
+        world.script(&path, scripted(world, step), own.clone());
         let request = written(&step.request, &path, profile);
         let response = world.runtime.block_on(async {
             tokio::time::sleep(step.wait).await;
@@ -50,6 +50,22 @@ pub fn perform(world: &World, rule: &Rule, profile: Profile, wire: Wire) -> Resu
         }
     }
     Ok(())
+}
+
+/// What the origin does in a step; a slow one waits at a gate.
+fn scripted(world: &World, step: &Step) -> Script {
+    let mut script = step.script.clone();
+    if let Script::Answer(answer) = &mut script
+        && !step.delay.is_zero()
+    {
+        let (gate, delay) = (Gate::new(), step.delay);
+        answer.before_head = Some(gate.clone());
+        world.runtime.spawn(async move {
+            tokio::time::sleep(delay).await;
+            gate.open();
+        });
+    }
+    script
 }
 
 /// The answer; one with status 0 when the connection ended before it.

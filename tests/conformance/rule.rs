@@ -91,6 +91,8 @@ pub struct Step {
     pub body_of: Option<usize>,
     pub checks: Vec<Check>,
     pub wait: Duration,
+    /// How long the origin takes.
+    pub delay: Duration,
     /// Afterwards a refresh in the background is waited for.
     pub refreshed: bool,
 }
@@ -209,6 +211,7 @@ impl Rule {
             body_of: None,
             checks: Vec::new(),
             wait: Duration::ZERO,
+            delay: Duration::ZERO,
             refreshed: false,
         });
         self
@@ -260,6 +263,12 @@ impl Rule {
     /// Before the last step this much time passes.
     pub fn after(mut self, wait: Duration) -> Self {
         self.last().wait = wait;
+        self
+    }
+
+    /// In the last step the origin takes this long.
+    pub fn slowly(mut self, delay: Duration) -> Self {
+        self.last().delay = delay;
         self
     }
 

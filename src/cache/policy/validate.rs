@@ -60,6 +60,18 @@ pub fn speaks_of(stored: &HeaderMap, fresh: &HeaderMap) -> bool {
     })
 }
 
+/// Whether a 200 to HEAD shows the representation of a stored 200 to GET (RFC 9111 4.3.5): the same
+/// validators, and no other length. A validator that only one of them has is a difference.
+#[must_use]
+pub fn is_same_by_head(stored: &HeaderMap, head: &HeaderMap) -> bool {
+    let same = |name: &HeaderName| {
+        let value = |headers: &HeaderMap| headers.get(name).map(|v| list::trim(v.as_bytes()).to_vec());
+        value(stored) == value(head)
+    };
+    let no_other_length = !head.contains_key(CONTENT_LENGTH) || same(&CONTENT_LENGTH);
+    same(&ETAG) && same(&LAST_MODIFIED) && no_other_length
+}
+
 /// Whether a GET or HEAD with conditions is answered by 304 from the stored answer (RFC 9111 4.3.2,
 /// RFC 9110 13.2.2): `If-None-Match` decides alone where it is present, by weak comparison; else
 /// `If-Modified-Since` against `Last-Modified`, or `Date` where there is none. Only for a stored 200.

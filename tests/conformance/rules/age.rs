@@ -1,5 +1,7 @@
 //! `Age` of answers that came through other caches, and of hits (RFC 9111 4.2.3, 5.1).
 
+use std::time::Duration;
+
 use crate::rule::*;
 
 pub fn rules() -> Vec<Rule> {
@@ -15,7 +17,12 @@ pub fn rules() -> Vec<Rule> {
         rule("rfc9111_4_2_3_time_in_the_store_counts")
             .fill(fresh())
             .hit()
-            .after(std::time::Duration::from_millis(1100))
+            .after(Duration::from_millis(1100))
+            .and(|done| assert!(done.response.age().unwrap() >= 1)),
+        rule("rfc9111_4_2_3_the_time_an_answer_took_counts")
+            .fill(fresh())
+            .slowly(Duration::from_millis(1100))
+            .hit()
             .and(|done| assert!(done.response.age().unwrap() >= 1)),
         rule("rfc9111_5_1_a_miss_forwards_the_age_of_upstream")
             .fill(fresh().header("Age", "1000"))

@@ -50,6 +50,9 @@ pub fn rules() -> Vec<Rule> {
             "thu, 18 aug 2050 02:01:18 gmt",
             "THU, 18 AUG 2050 02:01:18 GMT",
             "Mon, 18 Aug 2050 02:01:18 GMT",
+            "Thu, 18 Aug 2039 02:01:18 GMT",
+            "Sun, 18 Aug 2999 02:01:18 GMT",
+            "Fri, 31 Dec 9999 23:59:59 GMT",
         ],
         |rule, value| rule.fill(ok().header("Expires", value)).hit(),
     ));

@@ -1,6 +1,7 @@
 //! HEAD (RFC 9110 9.3.2, RFC 9111 4.3.5).
 
 use crate::rule::*;
+use crate::support::Answer;
 
 pub fn rules() -> Vec<Rule> {
     vec![
@@ -37,6 +38,59 @@ pub fn rules() -> Vec<Rule> {
             .step(get(), fresh().header("ETag", "\"v2\""), Source::Anyone)
             .gives("ETag", "\"v2\"")
             .and(|done| assert!(!done.response.text().ends_with("step 1"))),
+        rule("rfc9111_4_3_5_head_that_shows_the_same_answer_updates_the_stored_one")
+            .fill(stale("max-age=3600").header("X-Foo", "1"))
+            .step(
+                method("HEAD"),
+                cc("max-age=7200").header("ETag", "\"v1\"").header("X-Foo", "2"),
+                Source::Anyone,
+            )
+            .gives("X-Foo", "2")
+            .and(|done| assert_eq!(done.seen[0].method, "HEAD"))
+            .hit()
+            .body_of(1)
+            .gives("X-Foo", "2")
+            .gives("Cache-Control", "max-age=7200"),
+        rule("rfc9111_4_3_5_head_of_another_length_does_not_freshen_the_stored_one")
+            .fill(stale("max-age=3600"))
+            .step(
+                method("HEAD"),
+                Answer::new(200, "of another length")
+                    .header("Cache-Control", "max-age=3600")
+                    .header("ETag", "\"v1\""),
+                Source::Anyone,
+            )
+            .step(get(), not_modified(&[]), Source::Validated),
+        rule("rfc9111_4_3_5_head_that_shows_another_answer_makes_a_fresh_one_stale")
+            .fill(fresh().header("ETag", "\"v1\""))
+            .step(
+                method("HEAD").header("Cache-Control", "no-cache"),
+                fresh().header("ETag", "\"v2\""),
+                Source::Anyone,
+            )
+            .step(get(), fresh().header("ETag", "\"v2\""), Source::Origin)
+            .origin_saw("If-None-Match", Some("\"v1\"")),
+        rule("rfc9111_4_3_5_head_that_forbids_storing_takes_the_stored_answer_away")
+            .fill(stale("max-age=3600"))
+            .step(
+                method("HEAD"),
+                cc("no-store").header("ETag", "\"v1\""),
+                Source::Anyone,
+            )
+            .miss()
+            .origin_saw("If-None-Match", None),
+        rule("rfc9111_4_3_5_head_that_fails_leaves_the_stored_answer")
+            .fill(fresh().header("ETag", "\"v1\""))
+            .step(
+                method("HEAD").header("Cache-Control", "no-cache"),
+                status(500),
+                Source::Anyone,
+            )
+            .hit()
+            .body_of(1),
+        rule("rfc9110_9_3_2_head_reaches_the_origin_as_head")
+            .step(method("HEAD"), fresh(), Source::Origin)
+            .and(|done| assert_eq!(done.seen[0].method, "HEAD")),
         rule("rfc9111_4_3_5_head_that_is_validated_freshens_the_stored_answer")
             .fill(stale("max-age=3600"))
             .step(

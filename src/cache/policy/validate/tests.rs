@@ -247,3 +247,20 @@ fn rfc9110_13_1_5_if_range_by_date_is_exact_and_strong() {
     assert_eq!(ranged(MODIFIED, &[("last-modified", MODIFIED)]), IfRange::Differs);
     assert_eq!(ranged("garbage", settled), IfRange::Differs);
 }
+
+#[test]
+fn rfc9111_4_3_5_head_shows_the_same_representation_by_validators_and_length() {
+    let stored = headers(&[("etag", "\"a\""), ("content-length", "5")]);
+    let same = |lines| is_same_by_head(&stored, &headers(lines));
+    assert!(same(&[("etag", "\"a\"")]));
+    assert!(same(&[("etag", "\"a\""), ("content-length", "5")]));
+    assert!(!same(&[("etag", "\"a\""), ("content-length", "6")]));
+    assert!(!same(&[("etag", "\"b\""), ("content-length", "5")]));
+    assert!(!same(&[]), "it may have lost its validator with its content");
+    assert!(!same(&[
+        ("etag", "\"a\""),
+        ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT")
+    ]));
+    let without = headers(&[("content-length", "5")]);
+    assert!(is_same_by_head(&without, &headers(&[])));
+}
