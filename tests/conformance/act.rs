@@ -2,13 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::rule::{Done, Profile, Rule, Script, Source, Step, get};
+use crate::rule::{Done, Profile, Rule, Script, Source, Step, Way, get};
 use crate::support::origin::Seen;
-use crate::support::{Gate, Http1, Http2, Req, Response, Wire, eventually};
+use crate::support::{Gate, Http1, Http2, Req, Response, eventually};
 use crate::world::{World, filled_in, host};
 
 /// Carries a rule out; what went wrong, if something did.
-pub fn perform(world: &World, rule: &Rule, profile: Profile, wire: Wire) -> Result<(), String> {
+pub fn perform(world: &World, rule: &Rule, profile: Profile, way: Way) -> Result<(), String> {
     let path = world.path();
     let mut stored = String::new();
     let mut bodies = Vec::new();
@@ -18,11 +18,11 @@ pub fn perform(world: &World, rule: &Rule, profile: Profile, wire: Wire) -> Resu
         let request = written(&step.request, &path, profile);
         let response = world.runtime.block_on(async {
             tokio::time::sleep(step.wait).await;
-            ask(world, wire, &request).await
+            ask(world, way, &request).await
         });
         let seen = world.seen(&path);
         if step.refreshed {
-            world.runtime.block_on(refreshed(world, &path, profile, wire));
+            world.runtime.block_on(refreshed(world, &path, profile, way));
         }
         if step.source == Source::Origin && step.request.method != "HEAD" {
             stored.clone_from(&own);
@@ -69,21 +69,21 @@ fn scripted(world: &World, step: &Step) -> Script {
 }
 
 /// The answer; one with status 0 when the connection ended before it.
-async fn ask(world: &World, wire: Wire, request: &Req) -> Response {
+async fn ask(world: &World, way: Way, request: &Req) -> Response {
     let gateway = world.gateway();
-    let answer = match wire {
-        Wire::H1 => Http1::connect(gateway.address())
-            .await
-            .try_fetch(request)
-            .await
-            .ok(),
-        Wire::H2 => Http2::connect(gateway.h2c()).await.try_fetch(request).await.ok(),
+    let answer = match way {
+        Way::H1 => {
+            let mut client = Http1::connect(gateway.address()).await;
+            client.try_fetch(request).await.ok()
+        }
+        Way::H2c => Http2::connect(gateway.h2c()).await.try_fetch(request).await.ok(),
+        Way::H2 => world.tls_client().await.try_fetch(request).await.ok(),
     };
     answer.unwrap_or_default()
 }
 
 /// Waits for the end of a refresh in the background.
-async fn refreshed(world: &World, path: &str, profile: Profile, wire: Wire) {
+async fn refreshed(world: &World, path: &str, profile: Profile, way: Way) {
     eventually("a refresh reaches the origin", async || {
         !world.seen(path).is_empty()
     })
@@ -91,7 +91,7 @@ async fn refreshed(world: &World, path: &str, profile: Profile, wire: Wire) {
     // Takes what is stored as it is: causes no refresh of its own.
     let look = get().header("Cache-Control", "only-if-cached, max-stale");
     eventually("a refresh is stored", async || {
-        let response = ask(world, wire, &written(&look, path, profile)).await;
+        let response = ask(world, way, &written(&look, path, profile)).await;
         response.x_cache() != "STALE"
     })
     .await;

@@ -2,7 +2,7 @@
 //!
 //! Rules are data (see [`rule`]): a row of requests, what the origin would answer to each, and where the
 //! answer must come from. All of them run at once through one gateway with one scripted origin, each
-//! under a path of its own, for every [`Profile`] that they hold in and over HTTP/1.1 and HTTP/2.
+//! under a path of its own, for every [`Profile`] that they hold in and every [`Way`] to speak.
 //! Staleness is reached through `Age`, `Date` and lifetimes of zero, not by waiting.
 //!
 //! `cargo test --test conformance -- rfc9111_4_2_4` runs the rules of a section.
@@ -21,8 +21,7 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use rule::{Profile, Rule};
-use support::Wire;
+use rule::{Profile, Rule, Way};
 use world::World;
 
 /// Rules under way at a time: most of their time is waiting for sockets.
@@ -39,9 +38,9 @@ fn main() -> ExitCode {
         assert!(names.insert(rule.name.clone()), "two rules named {}", rule.name);
         let rule = Arc::new(rule);
         for &profile in &rule.profiles {
-            for wire in [Wire::H1, Wire::H2] {
-                if rule.holds_over(wire) {
-                    trials.push(trial(world.clone(), Arc::clone(&rule), profile, wire));
+            for way in Way::ALL {
+                if rule.holds_over(way) {
+                    trials.push(trial(world.clone(), Arc::clone(&rule), profile, way));
                 }
             }
         }
@@ -52,17 +51,10 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-fn trial(world: Option<Arc<World>>, rule: Arc<Rule>, profile: Profile, wire: Wire) -> Trial {
-    let name = format!("{}::{}::{}", profile.name(), wire_name(wire), rule.name);
+fn trial(world: Option<Arc<World>>, rule: Arc<Rule>, profile: Profile, way: Way) -> Trial {
+    let name = format!("{}::{}::{}", profile.name(), way.name(), rule.name);
     Trial::test(name, move || {
         let Some(world) = world else { return Ok(()) };
-        act::perform(&world, &rule, profile, wire).map_err(Failed::from)
+        act::perform(&world, &rule, profile, way).map_err(Failed::from)
     })
-}
-
-fn wire_name(wire: Wire) -> &'static str {
-    match wire {
-        Wire::H1 => "h1",
-        Wire::H2 => "h2",
-    }
 }

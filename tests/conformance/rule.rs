@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use crate::support::origin::Seen;
-use crate::support::{Answer, Req, Response, Wire};
+use crate::support::{Answer, Req, Response};
 
 /// A way to configure the site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,29 @@ impl Profile {
             Self::StoreSetCookie => "store_set_cookie",
             Self::Heuristic => "heuristic",
             Self::Deaf => "deaf",
+        }
+    }
+}
+
+/// How a client speaks with the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// HTTP/1.1.
+    H1,
+    /// HTTP/2 without TLS, by prior knowledge.
+    H2c,
+    /// HTTP/2 over TLS.
+    H2,
+}
+
+impl Way {
+    pub const ALL: [Self; 3] = [Self::H1, Self::H2c, Self::H2];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::H1 => "h1",
+            Self::H2c => "h2c",
+            Self::H2 => "h2",
         }
     }
 }
@@ -102,7 +125,7 @@ pub struct Rule {
     pub name: String,
     pub profiles: Vec<Profile>,
     pub steps: Vec<Step>,
-    wire: Option<Wire>,
+    way: Option<Way>,
 }
 
 /// A rule that holds in both profiles of the standard preset, over both protocols.
@@ -111,7 +134,7 @@ pub fn rule(name: &str) -> Rule {
         name: name.to_owned(),
         profiles: vec![Profile::Safe, Profile::StoreSetCookie],
         steps: Vec::new(),
-        wire: None,
+        way: None,
     }
 }
 
@@ -192,14 +215,14 @@ impl Rule {
         self
     }
 
-    /// Can only be seen over this protocol.
-    pub fn over(mut self, wire: Wire) -> Self {
-        self.wire = Some(wire);
+    /// Can only be seen this way.
+    pub fn over(mut self, way: Way) -> Self {
+        self.way = Some(way);
         self
     }
 
-    pub fn holds_over(&self, wire: Wire) -> bool {
-        self.wire.is_none_or(|only| only == wire)
+    pub fn holds_over(&self, way: Way) -> bool {
+        self.way.is_none_or(|only| only == way)
     }
 
     /// A step.

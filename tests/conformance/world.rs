@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 
 use crate::rule::{DATED, NO_DATE, OWN_PATH, Profile, Script};
 use crate::support::origin::{Reply, Seen};
-use crate::support::{Answer, Conf, Gateway, Origin};
+use crate::support::{Answer, Certs, Conf, Gateway, Http2, Origin};
 
 /// What the origin does for a rule, and what it was asked.
 #[derive(Default)]
@@ -27,6 +27,7 @@ pub struct World {
     // Dropped in this order: the gateway first.
     gateway: Gateway,
     _origin: Origin,
+    certs: Certs,
     cases: Cases,
     next: AtomicUsize,
     pub runtime: Runtime,
@@ -37,14 +38,16 @@ impl World {
         let runtime = Runtime::new().unwrap();
         let cases = Cases::default();
         let shared = Arc::clone(&cases);
+        let certs = Certs::new();
         let (origin, gateway) = runtime.block_on(async {
             let origin = Origin::start(move |seen| react(&shared, seen)).await;
-            let gateway = Gateway::start(conf(&origin)).await;
+            let gateway = Gateway::start(conf(&origin, &certs)).await;
             (origin, gateway)
         });
         Self {
             gateway,
             _origin: origin,
+            certs,
             cases,
             next: AtomicUsize::new(0),
             runtime,
@@ -53,6 +56,12 @@ impl World {
 
     pub fn gateway(&self) -> &Gateway {
         &self.gateway
+    }
+
+    /// A connection that has agreed on HTTP/2 over TLS.
+    pub async fn tls_client(&self) -> Http2 {
+        let port = self.gateway.listener(2).port();
+        Http2::over(self.certs.connect(port, NAME, &["h2"]).await.unwrap()).await
     }
 
     /// A path that nobody else uses.
@@ -79,12 +88,16 @@ impl World {
     }
 }
 
+/// The name on the certificate.
+const NAME: &str = "conformance.example";
+
 /// The host of a profile's site.
 pub fn host(profile: Profile) -> String {
     format!("{}.example", profile.name().replace('_', "-"))
 }
 
-fn conf(origin: &Origin) -> Conf {
+fn conf(origin: &Origin, certs: &Certs) -> Conf {
+    let (certificate, key) = certs.issue(NAME);
     let sites: Vec<Value> = Profile::ALL
         .iter()
         .map(|&profile| {
@@ -98,6 +111,14 @@ fn conf(origin: &Origin) -> Conf {
         })
         .collect();
     Conf::base().with(json!({
+        "listen": [
+            { "address": "127.0.0.1:@PORT0@" },
+            { "address": "127.0.0.1:@PORT1@", "h2c": true },
+            {
+                "address": "127.0.0.1:@PORT2@",
+                "tls": { "certificates": [{ "certificate": certificate, "key": key }] },
+            },
+        ],
         // Failures are part of the script, and the server is the same for all rules.
         "origins": { "app": {
             "servers": [origin.to_string()],

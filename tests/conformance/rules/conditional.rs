@@ -47,6 +47,11 @@ pub fn rules() -> Vec<Rule> {
             .fill(tagged("\"a,b\""))
             .hit_for(none_match("\"x\", \"a,b\""))
             .status(304),
+        rule("rfc9110_8_8_3_bytes_beyond_ascii_are_part_of_a_tag")
+            .over(Way::H1)
+            .fill(tagged("\"ä\u{20ac}\""))
+            .hit_for(none_match("\"ä\u{20ac}\""))
+            .status(304),
         rule("rfc9110_8_8_3_an_unquoted_stored_tag_is_compared_as_it_is")
             .fill(tagged("v1"))
             .hit_for(none_match("v1"))

@@ -71,11 +71,11 @@ pub fn rules() -> Vec<Rule> {
             )
             .miss(),
         rule("rfc9110_7_6_1_request_fields_named_by_connection_do_not_reach_the_origin")
-            .over(crate::support::Wire::H1)
+            .over(Way::H1)
             .fill_for(get().header("Connection", "X-Hop").header("X-Hop", "1"), fresh())
             .origin_saw("X-Hop", None),
         rule("rfc9110_7_6_1_request_fields_of_a_connection_do_not_reach_the_origin")
-            .over(crate::support::Wire::H1)
+            .over(Way::H1)
             .fill_for(
                 get()
                     .header("Keep-Alive", "timeout=5")
@@ -97,7 +97,7 @@ pub fn rules() -> Vec<Rule> {
             .fill(fresh())
             .and(|done| assert!(done.seen[0].header("via").is_some())),
         rule("rfc9110_10_1_4_te_does_not_reach_the_origin")
-            .over(crate::support::Wire::H1)
+            .over(Way::H1)
             .fill_for(get().header("TE", "gzip").header("Connection", "TE"), fresh())
             .origin_saw("TE", None),
     ]);

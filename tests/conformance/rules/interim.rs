@@ -1,7 +1,6 @@
 //! 1xx answers on the way (RFC 9110 15.2, RFC 8297). Over HTTP/2 the engine drops them.
 
 use crate::rule::*;
-use crate::support::Wire;
 use crate::support::message::find;
 
 pub fn rules() -> Vec<Rule> {
@@ -10,7 +9,7 @@ pub fn rules() -> Vec<Rule> {
     for code in [102_u16, 103, 199] {
         rules.push(
             rule(&format!("rfc9110_15_2_a_{code}_reaches_the_client"))
-                .over(Wire::H1)
+                .over(Way::H1)
                 .fill(fresh().interim(code, "Link", link))
                 .and(move |done| {
                     let (status, fields) = &done.response.interim[0];
@@ -21,11 +20,11 @@ pub fn rules() -> Vec<Rule> {
     }
     rules.extend([
         rule("rfc8297_2_early_hints_reach_the_client_without_a_store")
-            .over(Wire::H1)
+            .over(Way::H1)
             .fill(cc("no-store").interim(103, "Link", link))
             .and(|done| assert_eq!(done.response.interim.len(), 1)),
         rule("rfc8297_2_several_early_hints_reach_the_client")
-            .over(Wire::H1)
+            .over(Way::H1)
             .fill(fresh().interim(103, "Link", "</a>").interim(103, "Link", "</b>"))
             .and(|done| assert_eq!(done.response.interim.len(), 2)),
         rule("rfc8297_2_fields_of_early_hints_are_not_those_of_the_answer")
@@ -45,7 +44,7 @@ pub fn rules() -> Vec<Rule> {
             )
             .hit(),
         rule("rfc8297_2_early_hints_reach_a_client_whose_answer_is_validated")
-            .over(Wire::H1)
+            .over(Way::H1)
             .fill(stale("max-age=3600"))
             .step(
                 get(),

@@ -113,6 +113,9 @@ pub fn rules() -> Vec<Rule> {
         rule("rfc9111_5_2_1_unknown_directives_are_ignored")
             .fill(fresh())
             .hit_for(asking("foo, bar=\"no-cache\"")),
+        rule("rfc9111_5_2_1_unknown_directives_beside_an_unknown_pragma_are_ignored")
+            .fill_for(asking("anything").header("Pragma", "anything"), fresh())
+            .hit_for(asking("anything").header("Pragma", "anything")),
         rule("rfc9111_5_2_1_directives_reach_the_origin")
             .fill_for(asking("no-cache, foo=bar"), fresh())
             .origin_saw("Cache-Control", Some("no-cache, foo=bar")),
