@@ -11,7 +11,8 @@ use crate::cache::policy::invalidate::{invalidates, targets};
 use crate::cache::policy::reference::Base;
 use crate::cache::purge::PurgeRequest;
 
-/// Softly purges the request's URL, and Location and Content-Location on the same host, after a write.
+/// Purges the request's URL, and Location and Content-Location on the same host, after a write. Hard: no
+/// stale window holds against a write ("mandatory validation").
 pub async fn after_write(
     gateway: &Gateway,
     session: &Session,
@@ -25,7 +26,7 @@ pub async fn after_write(
     }
     let base = Base {
         scheme: cx.facts.scheme.as_str(),
-        authority: &cx.facts.authority.as_sent,
+        authority: &cx.facts.authority.text,
         path: request.uri.path(),
         query: request.uri.query(),
     };
@@ -42,6 +43,7 @@ pub async fn after_write(
         .collect();
     let purge = PurgeRequest {
         urls,
+        hard: true,
         ..PurgeRequest::default()
     };
     gateway.app.cache.purge(&purge).await;
