@@ -177,3 +177,12 @@ async fn a_cache_status_of_the_origin_stays_in_front_of_ours() {
         assert!(response.cache_status().starts_with("inner; hit"), "{response:?}");
     }
 }
+
+#[tokio::test]
+async fn rfc9110_8_6_a_stored_204_has_no_content_length() {
+    let origin = Origin::fixed(Answer::new(204, "").header("Cache-Control", "max-age=60")).await;
+    let gateway = Gateway::start(Conf::origin(&origin)).await;
+    gateway.get("/").await.expect(204, "MISS");
+    let hit = gateway.get("/").await.expect(204, "HIT");
+    assert_eq!(hit.header("content-length"), None, "{hit:?}");
+}
