@@ -5,6 +5,7 @@ pub mod cache;
 pub mod connect;
 pub mod context;
 pub mod errors;
+mod freshen;
 pub mod headers;
 pub mod invalidate;
 pub mod key;
@@ -99,7 +100,9 @@ impl Gateway {
         Self(Arc::new(Inner {
             storage: Box::leak(Box::new(storage)),
             lock: Box::leak(CacheLock::new_boxed(settings.lock_age)),
-            uncacheable: Box::leak(Box::new(Uncacheable::new(settings.uncacheable_memory))),
+            uncacheable: Box::leak(Box::new(
+                Uncacheable::new(settings.uncacheable_memory).except_for(Arc::clone(&app.cache)),
+            )),
             lock_wait: settings.lock_wait,
             rays: Rays::new(&live.config.pop, rand::random()),
             server: std::sync::OnceLock::new(),

@@ -15,6 +15,7 @@
 //!         · host · path · headers (name length 2, value length 4, name, value)
 //!         · tags (length 2, tag) · body
 //! vary:   dead_at (8) · names (2) · names (length 2, name)
+//! alias:  dead_at (8) · slot it leads to (16)
 //! ```
 
 mod reader;
@@ -28,13 +29,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::entry::{Entry, PurgeSeq, Times};
 use super::key::KeyHash;
-use super::memory::VaryNames;
+use super::memory::{Alias, VaryNames};
 use reader::Reader;
 
 const MAGIC: [u8; 4] = *b"PGcE";
 const VERSION: u8 = 1;
 const KIND_OBJECT: u8 = 1;
 const KIND_VARY: u8 = 2;
+const KIND_ALIAS: u8 = 3;
 const CHECKSUM_AT: usize = 8;
 const LENGTH_AT: usize = 12;
 const FIXED: usize = 32;
@@ -88,6 +90,8 @@ pub enum Frame {
     Object(Entry),
     /// The Vary field names of the responses below this root slot.
     Vary(VaryNames),
+    /// The slot in which the response lies.
+    Alias(Alias),
 }
 
 /// Writes an entry.
@@ -142,6 +146,17 @@ pub fn encode_vary(root: KeyHash, vary: &VaryNames) -> Result<Bytes, CodecError>
     finish(out)
 }
 
+/// Writes an alias.
+///
+/// # Errors
+/// None: an alias always fits.
+pub fn encode_alias(slot: KeyHash, alias: &Alias) -> Result<Bytes, CodecError> {
+    let mut out = begin(KIND_ALIAS, slot, FIXED + 24);
+    out.put_u64(millis(alias.dead_at));
+    out.put_u128(alias.slot.0);
+    finish(out)
+}
+
 /// Reads what was found in `slot`.
 ///
 /// # Errors
@@ -152,6 +167,7 @@ pub fn decode(slot: KeyHash, frame: &Bytes) -> Result<Frame, CodecError> {
     match kind {
         KIND_OBJECT => object(slot, frame, &mut reader).map(Frame::Object),
         KIND_VARY => vary(&mut reader).map(Frame::Vary),
+        KIND_ALIAS => alias(&mut reader).map(Frame::Alias),
         _ => Err(CodecError::Field("kind")),
     }
 }
@@ -339,6 +355,21 @@ fn vary(reader: &mut Reader<'_>) -> Result<VaryNames, CodecError> {
     }
     Ok(VaryNames {
         names,
+        dead_at: time(dead_at),
+    })
+}
+
+fn alias(reader: &mut Reader<'_>) -> Result<Alias, CodecError> {
+    let dead_at = reader.u64()?;
+    if dead_at > LONGEST_MS {
+        return Err(CodecError::Field("dead_at"));
+    }
+    let slot = KeyHash(reader.u128()?);
+    if !reader.is_at_end() {
+        return Err(CodecError::Length);
+    }
+    Ok(Alias {
+        slot,
         dead_at: time(dead_at),
     })
 }

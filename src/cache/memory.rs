@@ -21,6 +21,7 @@ use prometheus::{IntCounter, IntGauge};
 use super::entry::Entry;
 use super::key::KeyHash;
 use super::policy::reuse::DISCONNECTED_MAX;
+use super::policy::vary::{language_slot, preferred_language};
 use crate::clock::Clock;
 use crate::telemetry::metrics::Metrics;
 
@@ -47,6 +48,15 @@ pub struct VaryNames {
     pub dead_at: SystemTime,
 }
 
+/// Where else a response is found: by its language alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alias {
+    /// The slot it lies in.
+    pub slot: KeyHash,
+    /// When it is dead.
+    pub dead_at: SystemTime,
+}
+
 /// What lies in a slot.
 #[derive(Debug, Clone)]
 pub enum Slot {
@@ -54,6 +64,8 @@ pub enum Slot {
     Object(Arc<Entry>),
     /// The responses lie in variant slots chosen by these fields.
     Vary(Arc<VaryNames>),
+    /// The response lies elsewhere.
+    Alias(Alias),
 }
 
 /// Where a lookup ended.
@@ -81,6 +93,15 @@ pub fn dead_at(entry: &Entry) -> SystemTime {
     } else {
         Duration::ZERO
     })
+}
+
+/// Slot of the alias that would answer a request in the one language that it prefers.
+#[must_use]
+pub fn alias_for(root: KeyHash, names: &[HeaderName], request: &HeaderMap) -> Option<KeyHash> {
+    if !names.contains(&header::ACCEPT_LANGUAGE) {
+        return None;
+    }
+    language_slot(root, names, request, &preferred_language(request)?)
 }
 
 /// The memory tier.
@@ -118,7 +139,8 @@ impl Memory {
         }
     }
 
-    /// Looks up the response for a request. Neither blocks nor allocates.
+    /// Looks up the response for a request. Neither blocks nor, unless a response is sought by its
+    /// language, allocates.
     #[must_use]
     pub fn find(&self, root: KeyHash, request: &HeaderMap) -> Place {
         match self.cache.get(&root) {
@@ -128,15 +150,24 @@ impl Memory {
             },
             Some(Slot::Vary(vary)) => {
                 let slot = (self.variant)(root, &vary.names, request);
+                let by_language = || self.aliased(alias_for(root, &vary.names, request)?);
                 Place {
                     slot,
-                    entry: self.object(slot),
+                    entry: self.object(slot).or_else(by_language),
                 }
             }
-            None => Place {
+            Some(Slot::Alias(_)) | None => Place {
                 slot: root,
                 entry: None,
             },
+        }
+    }
+
+    /// The response that an alias in this slot leads to.
+    fn aliased(&self, slot: KeyHash) -> Option<Arc<Entry>> {
+        match self.cache.get(&slot) {
+            Some(Slot::Alias(alias)) => self.object(alias.slot),
+            _ => None,
         }
     }
 
@@ -253,6 +284,7 @@ fn weight(slot: &Slot) -> usize {
                 std::mem::size_of::<VaryNames>()
                     + vary.names.iter().map(|n| n.as_str().len() + 48).sum::<usize>()
             }
+            Slot::Alias(_) => std::mem::size_of::<Alias>(),
         }
 }
 
@@ -262,6 +294,7 @@ fn is_newer(new: &Slot, old: &Slot) -> bool {
             (new.seq, new.times.stored_at) > (old.seq, old.times.stored_at)
         }
         (Slot::Vary(new), Slot::Vary(old)) => new.dead_at > old.dead_at,
+        (Slot::Alias(new), Slot::Alias(old)) => new.dead_at > old.dead_at,
         _ => false,
     }
 }
@@ -274,6 +307,7 @@ impl Life {
         let dead_at = match slot {
             Slot::Object(entry) => dead_at(entry),
             Slot::Vary(vary) => vary.dead_at,
+            Slot::Alias(alias) => alias.dead_at,
         };
         dead_at.duration_since(self.0.now()).unwrap_or_default()
     }

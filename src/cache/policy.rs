@@ -21,6 +21,7 @@ pub mod freshness;
 pub mod hop_by_hop;
 pub mod invalidate;
 pub(crate) mod list;
+pub mod range;
 pub mod reference;
 pub mod request;
 pub mod reuse;

@@ -22,7 +22,7 @@ use redis::Value;
 use super::codec::{self, CodecError, Frame};
 use super::entry::Entry;
 use super::key::KeyHash;
-use super::memory::{self, Slot, VaryNames};
+use super::memory::{self, Alias, Slot, VaryNames};
 use super::purge::{PurgeLog, Verdict};
 use crate::clock::Clock;
 use crate::config::model::RedisCache;
@@ -55,6 +55,8 @@ pub enum Write {
     Object(Arc<Entry>),
     /// A Vary marker.
     Vary(Arc<VaryNames>),
+    /// Where a response is found by its language.
+    Alias(Alias),
     /// Removal of whatever is there.
     Delete,
 }
@@ -65,7 +67,7 @@ impl Write {
         match self {
             Self::Object(entry) => entry.weight(),
             Self::Vary(vary) => 64 + vary.names.len() * 64,
-            Self::Delete => 64,
+            Self::Alias(_) | Self::Delete => 64,
         }
     }
 }
@@ -175,6 +177,7 @@ impl RedisTier {
             }
             Ok(Frame::Object(entry)) => Slot::Object(Arc::new(memory::own_headers(entry))),
             Ok(Frame::Vary(vary)) => Slot::Vary(Arc::new(vary)),
+            Ok(Frame::Alias(alias)) => Slot::Alias(alias),
             Err(error) => return self.corrupt(slot, &error),
         };
         self.lookups.hit.inc();
@@ -241,6 +244,7 @@ impl RedisTier {
         let (frame, dead_at) = match write {
             Write::Object(entry) => (codec::encode(entry), memory::dead_at(entry)),
             Write::Vary(vary) => (codec::encode_vary(slot, vary), vary.dead_at),
+            Write::Alias(alias) => (codec::encode_alias(slot, alias), alias.dead_at),
             Write::Delete => return self.delete(slot).await,
         };
         let Some(seconds) = self.ttl(dead_at) else { return };

@@ -146,21 +146,43 @@ impl Outcome {
     }
 
     /// RFC 9211 2.2: why the request went forward; `None` for hits and when it did not.
-    fn forwarded(self) -> Option<&'static str> {
+    fn forwarded(self, before: Before) -> Option<&'static str> {
         match self {
             Self::Hit | Self::Stale(_) | Self::Unsatisfied => None,
-            Self::Revalidated(cause) | Self::Expired(cause) => Some(match cause {
-                Cause::Stale | Cause::Purged => "stale",
-                Cause::Request(_) => "request",
-            }),
+            Self::Revalidated(cause) | Self::Expired(cause) => Some(cause.forwarded()),
             Self::Miss(MissReason::Uri | MissReason::Purged) => Some("uri-miss"),
             Self::Miss(MissReason::Vary) => Some("vary-miss"),
             Self::Bypass(BypassReason::Method) => Some("method"),
             Self::Bypass(_) => Some("bypass"),
             Self::Dynamic(DynamicReason::Remembered) => Some("miss"),
-            Self::Dynamic(_) => Some("uri-miss"),
+            Self::Dynamic(_) => Some(match before {
+                Before::Nothing => "uri-miss",
+                Before::OtherVariants => "vary-miss",
+                Before::Unusable(cause) => cause.forwarded(),
+            }),
         }
     }
+}
+
+impl Cause {
+    fn forwarded(self) -> &'static str {
+        match self {
+            Self::Stale | Self::Purged => "stale",
+            Self::Request(_) => "request",
+        }
+    }
+}
+
+/// What the store had for a request before it went forward.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing under its key.
+    #[default]
+    Nothing,
+    /// Answers to requests that differ in fields of `Vary`.
+    OtherVariants,
+    /// An answer that could not be used as it was.
+    Unusable(Cause),
 }
 
 /// One request's report.
@@ -168,6 +190,8 @@ impl Outcome {
 pub struct CacheStatus {
     /// What happened.
     pub outcome: Outcome,
+    /// What was stored before.
+    pub before: Before,
     /// Freshness left in seconds, negative when stale; `None` when nothing is stored.
     pub ttl: Option<i64>,
     /// The origin's answer was stored.
@@ -185,6 +209,7 @@ impl CacheStatus {
     pub fn new(outcome: Outcome) -> Self {
         Self {
             outcome,
+            before: Before::Nothing,
             ttl: None,
             stored: false,
             collapsed: false,
@@ -198,7 +223,7 @@ impl CacheStatus {
         let mut text = String::with_capacity(48);
         text.push_str(NAME);
         let waited_for = (self.collapsed && self.outcome == Outcome::Hit).then_some("uri-miss");
-        match self.outcome.forwarded().or(waited_for) {
+        match self.outcome.forwarded(self.before).or(waited_for) {
             Some(why) => {
                 text.push_str("; fwd=");
                 text.push_str(why);
@@ -371,6 +396,25 @@ mod tests {
             (Outcome::Unsatisfied, "popgate; detail=only-if-cached"),
         ] {
             assert_eq!(member(outcome), expected);
+        }
+    }
+
+    #[test]
+    fn rfc9211_2_2_what_cannot_be_stored_went_forward_for_what_was_there() {
+        let refused = Outcome::Dynamic(DynamicReason::Refused(RefuseReason::NoStore));
+        for (before, expected) in [
+            (Before::Nothing, "popgate; fwd=uri-miss; detail=no-store"),
+            (Before::OtherVariants, "popgate; fwd=vary-miss; detail=no-store"),
+            (
+                Before::Unusable(Cause::Stale),
+                "popgate; fwd=stale; detail=no-store",
+            ),
+        ] {
+            let status = CacheStatus {
+                before,
+                ..CacheStatus::new(refused)
+            };
+            assert_eq!(status.member(), expected);
         }
     }
 

@@ -8,6 +8,7 @@ mod fill;
 
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -51,6 +52,8 @@ pub struct Lookup {
     pub class: PageClass,
     /// The object found, to be refreshed by a 304.
     pub found: Mutex<Option<Arc<Entry>>>,
+    /// Nothing was found, but there are variants for other requests.
+    pub varies: AtomicBool,
 }
 
 /// An object the lookup found; travels in the engine's meta.
@@ -90,9 +93,17 @@ impl CacheStorage {
             object_max: usize::try_from(object_max).unwrap_or(usize::MAX),
         }
     }
+
+    /// Whether an answer announces more than is stored.
+    #[must_use]
+    pub fn is_too_large(&self, headers: &HeaderMap) -> bool {
+        fill::content_length(headers).is_some_and(|length| length > self.object_max)
+    }
 }
 
-fn lookup_of(key: &CacheKey) -> Option<&Arc<Lookup>> {
+/// What [`engine_key`] put into a key.
+#[must_use]
+pub fn lookup_of(key: &CacheKey) -> Option<&Arc<Lookup>> {
     key.extensions.get::<Arc<Lookup>>()
 }
 
@@ -107,6 +118,9 @@ impl Storage for CacheStorage {
             return Ok(None);
         };
         let Some(found) = self.tiers.get(lookup.root, &lookup.request).await else {
+            lookup
+                .varies
+                .store(self.tiers.varies(lookup.root), Ordering::Relaxed);
             return Ok(None);
         };
         let purged_at = match found.verdict {

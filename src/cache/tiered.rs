@@ -18,7 +18,7 @@ use prometheus::IntCounter;
 use super::codec;
 use super::entry::{Entry, PurgeSeq, Times};
 use super::key::KeyHash;
-use super::memory::{self, Memory, Slot, VariantFn, VaryNames};
+use super::memory::{self, Alias, Memory, Slot, VariantFn, VaryNames};
 use super::purge::{self, PurgeLog, PurgeReport, PurgeRequest, Purged, Reached, Verdict};
 use super::redis::{Answer, Flights, RedisTier, Write};
 use crate::clock::Clock;
@@ -128,6 +128,19 @@ impl Tiered {
         (self.log.verdict(&entry) == Verdict::Valid).then_some(entry)
     }
 
+    /// Whether a response in memory answers this request without validation: fresh, and hit by no purge.
+    #[must_use]
+    pub fn has_fresh(&self, root: KeyHash, request: &HeaderMap) -> bool {
+        self.get_memory(root, request)
+            .is_some_and(|entry| entry.times.is_fresh(self.clock.now()))
+    }
+
+    /// Whether variants are stored under this root, as far as memory knows.
+    #[must_use]
+    pub fn varies(&self, root: KeyHash) -> bool {
+        self.memory.vary(root).is_some()
+    }
+
     /// Counts a hit that came out of [`Tiered::get_memory`].
     pub fn count_hit(&self) {
         self.hit.inc();
@@ -150,15 +163,27 @@ impl Tiered {
 
     /// Reads the response for a request from Redis, by way of the marker where there is one.
     async fn read_for(&self, root: KeyHash, slot: KeyHash, request: &HeaderMap) -> Option<Arc<Entry>> {
+        let vary = match self.read(slot).await {
+            Some(Slot::Object(entry)) => return Some(entry),
+            Some(Slot::Vary(vary)) if slot == root => {
+                if let Some(entry) = self.read_object(self.memory.variant(root, &vary, request)).await {
+                    return Some(entry);
+                }
+                vary
+            }
+            _ if slot == root => return None,
+            _ => self.memory.vary(root)?,
+        };
+        match self.read(memory::alias_for(root, &vary.names, request)?).await? {
+            Slot::Alias(alias) => self.read_object(alias.slot).await,
+            Slot::Object(_) | Slot::Vary(_) => None,
+        }
+    }
+
+    async fn read_object(&self, slot: KeyHash) -> Option<Arc<Entry>> {
         match self.read(slot).await? {
             Slot::Object(entry) => Some(entry),
-            Slot::Vary(vary) if slot == root => {
-                match self.read(self.memory.variant(root, &vary, request)).await? {
-                    Slot::Object(entry) => Some(entry),
-                    Slot::Vary(_) => None,
-                }
-            }
-            Slot::Vary(_) => None,
+            Slot::Vary(_) | Slot::Alias(_) => None,
         }
     }
 
@@ -225,6 +250,21 @@ impl Tiered {
         }
         self.store(Arc::clone(&entry));
         entry
+    }
+
+    /// Lets a stored response be found by its language: `alias` is the slot that clients look into who
+    /// prefer that language ([`memory::alias_for`]).
+    pub fn alias(&self, alias: KeyHash, entry_slot: KeyHash) {
+        let Some(entry) = self.memory.object(entry_slot) else {
+            return;
+        };
+        let dead_at = memory::dead_at(&entry);
+        let alias_to = Alias {
+            slot: entry_slot,
+            dead_at: dead_at.checked_add(MARKER_SLACK).unwrap_or(dead_at),
+        };
+        self.memory.insert(alias, Slot::Alias(alias_to));
+        self.write(alias, Write::Alias(alias_to));
     }
 
     fn store(&self, entry: Arc<Entry>) {

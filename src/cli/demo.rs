@@ -57,6 +57,7 @@ fn yaml(args: &DemoArgs, origin: SocketAddr, kv: &std::path::Path) -> String {
          cache: {{ memory: 64MiB }}\n\
          kv: {{ path: \"{}\" }}\n\
          shutdown: {{ announce: 0s, grace: 5s }}\n\
+         limits: {{ connections: 1000 }}\n\
          origins:\n  demo: {{ servers: [\"{origin}\"] }}\n\
          sites:\n  - hosts: [\"*\"]\n    origin: demo\n    endpoints: [fast_user]\n    \
          cache: {{ stale_while_revalidate: 1m, stale_if_error: 1h }}\n    \

@@ -1,9 +1,10 @@
 //! The cache's side of a request: key, lookup, judging what was found, deciding what to store.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use pingora_cache::RespCacheable::{self, Cacheable, Uncacheable};
 use pingora_cache::{CacheKey, CacheMeta, CacheOptionOverrides, CachePhase, ForcedFreshness, NoCacheReason};
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
@@ -11,11 +12,13 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
 use super::Gateway;
-use super::context::{Key, RequestContext};
+use super::context::{Key, RequestContext, Validation};
+use super::freshen;
 use super::headers::RequestFields;
 use super::key::{Target, hashes};
 use super::request::mark_background;
 use crate::app::SiteRuntime;
+use crate::cache::Times;
 use crate::cache::policy::hop_by_hop::stored_headers;
 use crate::cache::policy::reuse::expire;
 use crate::cache::policy::validate::merge_304;
@@ -26,7 +29,6 @@ use crate::cache::policy::{
 };
 use crate::cache::status::Cause;
 use crate::cache::storage::{FoundEntry, Lookup, Storing, engine_key, engine_meta};
-use crate::cache::{Entry, Times};
 use crate::preset::{self, Freshness, PageClass, ResponseRule, StoreRule};
 
 /// Times a waiter may wake to a fill that was not for it (another variant, a failed fill) before it
@@ -108,6 +110,7 @@ fn lookup_for(
         preset: site.config.preset,
         class,
         found: parking_lot::Mutex::default(),
+        varies: AtomicBool::new(false),
     })
 }
 
@@ -205,8 +208,11 @@ pub fn may_serve_stale(
     let (Some(site), Some(entry), Some(times)) = (&cx.site, &cx.cache.found, cx.cache.times) else {
         return false;
     };
-    let failure = match (error.etype(), cx.upstream.status) {
-        (ErrorType::HTTPStatus(_), Some(status)) if status.is_server_error() => Failure::Status(status),
+    let failure = match error.etype() {
+        // Without a cause it is the engine's word for an answer of the origin.
+        ErrorType::HTTPStatus(code) if error.cause.is_none() && error.context.is_none() => {
+            StatusCode::from_u16(*code).map_or(Failure::Unreachable, Failure::Status)
+        }
         _ => Failure::Unreachable,
     };
     let now = gateway.app.clock.now();
@@ -237,40 +243,26 @@ pub fn decide_store(
     };
     let now = gateway.app.clock.now();
     let mut head = response.clone();
-    let validated = complete_validation(cx, &mut head, now);
-    if validated.is_none() && ends_early(session.req_header()) {
+    let validated = match complete_validation(cx, &mut head, now) {
+        Some(validated) => validated,
+        // The stored object serves this request as it is, and stays what it is.
+        None => return Uncacheable(NoCacheReason::DeclinedToUpstream),
+    };
+    if !validated && ends_early(session.req_header()) {
+        freshen::by_head(gateway, session, cx, response, now);
         return Uncacheable(NoCacheReason::DeclinedToUpstream);
     }
-    let settings = &site.config.cache;
-    let rule = match preset::response(
-        site.config.preset,
-        &request,
-        settings,
-        head.status,
-        &head.headers,
-        now,
-    ) {
-        ResponseRule::Refuse(reason) => {
-            cx.cache.refused_by_preset = Some(reason);
-            return Uncacheable(NoCacheReason::Custom(reason));
-        }
-        ResponseRule::Store(rule) => rule,
-    };
-    if rule.strip_set_cookie {
-        head.remove_header(&header::SET_COOKIE);
-    }
-    let (decision, vary) = apply_policy(session, cx, &site, &rule, &head, now);
-    match decision {
-        StoreDecision::Refuse(reason) => {
-            // The validated object served this request; it may serve nobody else.
-            if let Some(entry) = validated {
-                gateway.app.cache.remove(entry.slot);
+    match judge_answer(session, cx, &site, &request, &mut head, now) {
+        Judged::Refused { reason, lasting } => {
+            if validated || lasting {
+                drop_outdated(gateway, cx, validated, head.status, now);
             }
-            cx.cache.refused = Some(reason);
-            Uncacheable(refusal(reason, head.status))
+            Uncacheable(reason)
         }
-        StoreDecision::Store(times) => {
-            let times = capped(times, &rule, request.ttl_max);
+        Judged::Store { .. } if !validated && gateway.storage.is_too_large(&head.headers) => {
+            Uncacheable(NoCacheReason::ResponseTooLarge)
+        }
+        Judged::Store { times, vary } => {
             cx.cache.stored_for = Some(times.fresh_until.duration_since(now).unwrap_or_default());
             let stored = stored_headers(&head.headers, now);
             super::headers::replace(&mut head, &stored);
@@ -279,17 +271,91 @@ pub fn decide_store(
     }
 }
 
-/// After a 304: the stored head with every field that the 304 brings (RFC 9111 3.2; the engine merges
-/// five of them). Gives the validated object.
-fn complete_validation(
+/// What becomes of an answer.
+pub(super) enum Judged {
+    /// It is stored, with this life, in the slot that these fields choose.
+    Store { times: Times, vary: Vec<HeaderName> },
+    /// It is not; `lasting` when that lies with the URL rather than with this request.
+    Refused { reason: NoCacheReason, lasting: bool },
+}
+
+/// Preset and policy on a whole head: as the origin sent it, or as a 304 or HEAD completed it.
+pub(super) fn judge_answer(
+    session: &Session,
     cx: &mut RequestContext,
+    site: &SiteRuntime,
+    request: &preset::CacheRequest,
     head: &mut ResponseHeader,
     now: SystemTime,
-) -> Option<Arc<Entry>> {
-    let fresh = cx.cache.not_modified.take()?;
-    let entry = cx.cache.found.clone()?;
-    super::headers::replace(head, &merge_304(&entry.headers, &fresh, now));
-    Some(entry)
+) -> Judged {
+    let settings = &site.config.cache;
+    let rule = match preset::response(
+        site.config.preset,
+        request,
+        settings,
+        head.status,
+        &head.headers,
+        now,
+    ) {
+        ResponseRule::Refuse(reason) => {
+            cx.cache.refused_by_preset = Some(reason);
+            return Judged::Refused {
+                reason: NoCacheReason::Custom(reason),
+                lasting: true,
+            };
+        }
+        ResponseRule::Store(rule) => rule,
+    };
+    if rule.strip_set_cookie {
+        head.remove_header(&header::SET_COOKIE);
+    }
+    let (decision, vary) = apply_policy(session, cx, site, &rule, head, now);
+    match decision {
+        StoreDecision::Refuse(reason) => {
+            cx.cache.refused = Some(reason);
+            Judged::Refused {
+                reason: refusal(reason, head.status),
+                lasting: !reason.is_of_the_request(),
+            }
+        }
+        StoreDecision::Store(times) => Judged::Store {
+            times: capped(times, &rule, request.ttl_max),
+            vary,
+        },
+    }
+}
+
+/// Drops the object found after an answer that may not be stored: a validated one has served this request
+/// and may serve nobody else; a stale one is not what its URL is any more.
+fn drop_outdated(
+    gateway: &Gateway,
+    cx: &RequestContext,
+    validated: bool,
+    status: StatusCode,
+    now: SystemTime,
+) {
+    let Some(entry) = &cx.cache.found else { return };
+    let stale = cx.cache.times.is_some_and(|times| !times.is_fresh(now));
+    // Other errors say something about this request or this moment.
+    let of_the_url = status.as_u16() < 400 || matches!(status.as_u16(), 404 | 410);
+    if validated || stale && of_the_url {
+        gateway.app.cache.remove(entry.slot);
+    }
+}
+
+/// After a 304: the stored head with every field that the 304 brings (RFC 9111 3.2; the engine merges
+/// five of them). Tells whether there was a 304; `None` when it spoke of another object.
+fn complete_validation(cx: &RequestContext, head: &mut ResponseHeader, now: SystemTime) -> Option<bool> {
+    let (Some(validation), Some(entry)) = (&cx.cache.not_modified, &cx.cache.found) else {
+        return Some(false);
+    };
+    match validation {
+        Validation::OfAnother => None,
+        Validation::Confirms(fresh) => {
+            super::headers::replace(head, &merge_304(&entry.headers, fresh, now));
+            Some(true)
+        }
+    }
 }
 
 /// RFC 9111's word on an answer, and the fields that choose its variant.
@@ -346,7 +412,7 @@ fn apply_policy(
 
 /// Why the engine does not store: the origin's trouble of the moment (5xx) and what lies with one request
 /// must not be remembered as the nature of the page.
-fn refusal(reason: RefuseReason, status: http::StatusCode) -> NoCacheReason {
+fn refusal(reason: RefuseReason, status: StatusCode) -> NoCacheReason {
     if status.is_server_error() {
         NoCacheReason::UpstreamError
     } else if reason.is_of_the_request() {

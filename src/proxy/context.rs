@@ -106,8 +106,17 @@ pub struct CacheContext {
     pub refused_by_preset: Option<&'static str>,
     /// Freshness given to an answer that is stored.
     pub stored_for: Option<Duration>,
-    /// Header of a 304 that is being merged.
-    pub not_modified: Option<HeaderMap>,
+    /// What the origin's 304 said about the object found.
+    pub not_modified: Option<Validation>,
+}
+
+/// What a 304 of the origin means for the stored object that was to be validated.
+#[derive(Debug, Clone)]
+pub enum Validation {
+    /// It is still good; these fields update it.
+    Confirms(HeaderMap),
+    /// It names another representation: the object is neither updated nor freshened.
+    OfAnother,
 }
 
 /// A request's cache key.

@@ -11,8 +11,8 @@ use crate::cache::policy::invalidate::{invalidates, targets};
 use crate::cache::policy::reference::Base;
 use crate::cache::purge::PurgeRequest;
 
-/// Purges the request's URL, and Location and Content-Location on the same host, after a write. Hard: no
-/// stale window holds against a write ("mandatory validation").
+/// Purges the request's URL, and Location and Content-Location on the same host, after a write. Hard: what
+/// is void may not be served while it is refreshed, nor when the origin fails.
 pub async fn after_write(
     gateway: &Gateway,
     session: &Session,

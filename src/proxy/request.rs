@@ -15,7 +15,8 @@ use popgate_filters::{RequestParts, Scheme, spoof};
 use super::context::{Facts, RequestContext};
 use super::headers::RequestFields;
 use super::{Gateway, answer, normalise, purge, status_error};
-use crate::cache::policy::{RequestDecision, request_decision};
+use crate::cache::policy::request::wants_no_bypass;
+use crate::cache::policy::{BypassReason, RequestDecision, request_decision};
 use crate::cache::status::{CacheStatus, Outcome};
 use crate::config::ClientTimeouts;
 use crate::endpoint::{self, Route};
@@ -286,7 +287,13 @@ fn decide_lookup(session: &mut Session, cx: &mut RequestContext, site: &crate::a
         RequestVerdict::Bypass(reason) => (Some(reason), None),
         RequestVerdict::Cache(request) => (None, Some(request)),
     };
-    match request_decision(&request.method, &request.headers, &site.config.cache, bypass) {
+    let mut decision = request_decision(&request.method, &request.headers, &site.config.cache, bypass);
+    if matches!(decision, RequestDecision::Lookup(_)) && !session.as_downstream_mut().is_body_empty() {
+        // HTTP/2 announces a body by not ending the stream.
+        decision = RequestDecision::Bypass(BypassReason::Body);
+    }
+    let request = session.req_header();
+    match decision {
         RequestDecision::Lookup(directives) => {
             cx.cache.directives = directives;
             let query = cacheable.as_ref().and_then(|c| c.query.clone());
@@ -298,7 +305,10 @@ fn decide_lookup(session: &mut Session, cx: &mut RequestContext, site: &crate::a
             }
             cx.cache.request = cacheable;
         }
-        RequestDecision::Bypass(reason) => cx.cache.bypass = Some(reason),
+        RequestDecision::Bypass(reason) => {
+            cx.cache.directives.only_if_cached = wants_no_bypass(&request.method, &request.headers, reason);
+            cx.cache.bypass = Some(reason);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The answer on its way to the client: validators and ranges of stored answers, cache headers, filters.
 
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -12,11 +13,12 @@ use pingora_proxy::{RangeType, range_header_filter};
 
 use super::Gateway;
 use super::cache::is_filling;
-use super::context::RequestContext;
+use super::context::{RequestContext, Validation};
 use super::headers::ResponseFields;
-use crate::cache::policy::validate::{IfRange, if_range, not_modified};
+use crate::cache::policy::range::{Asked, asked};
+use crate::cache::policy::validate::{IfRange, if_range, merge_304, not_modified};
 use crate::cache::status::{
-    CACHE_STATUS, CacheStatus, Cause, DynamicReason, MissReason, Outcome, StaleReason, X_CACHE, ttl,
+    Before, CACHE_STATUS, CacheStatus, Cause, DynamicReason, MissReason, Outcome, StaleReason, X_CACHE, ttl,
 };
 use crate::preset;
 
@@ -32,8 +34,8 @@ pub fn client_copy_is_good(session: &Session, response: &ResponseHeader, now: Sy
         )
 }
 
-/// Cuts the asked range out of a stored answer (RFC 9110 14.2); `If-Range` is compared strongly (13.1.5),
-/// which the engine does not do.
+/// Cuts the asked range out of a stored answer (RFC 9110 14.2). What the field means is decided here: the
+/// engine compares `If-Range` weakly and takes invalid ranges for unsatisfiable ones.
 pub fn range(
     session: &Session,
     response: &mut ResponseHeader,
@@ -41,19 +43,31 @@ pub fn range(
     ranges_max: usize,
 ) -> RangeType {
     let request = session.req_header();
-    let asked = request.method == Method::GET && request.headers.contains_key(header::RANGE);
-    if !asked || is_filling(session) {
+    if request.method != Method::GET || !request.headers.contains_key(header::RANGE) || is_filling(session) {
         return RangeType::None;
     }
-    match if_range(&request.headers, &response.headers, now) {
-        IfRange::Differs => RangeType::None,
-        IfRange::Absent => range_header_filter(request, response, Some(ranges_max)),
-        IfRange::Matches => {
-            let mut judged = request.clone();
-            judged.remove_header(&header::IF_RANGE);
-            range_header_filter(&judged, response, Some(ranges_max))
-        }
+    let Some(length) = length(response) else {
+        return RangeType::None;
+    };
+    let wanted = match asked(&request.headers, length) {
+        Asked::Whole => return RangeType::None,
+        Asked::Parts(text) => text,
+        Asked::Nothing => format!("bytes={length}-"),
+    };
+    if if_range(&request.headers, &response.headers, now) == IfRange::Differs {
+        return RangeType::None;
     }
+    let mut judged = request.clone();
+    judged.remove_header(&header::IF_RANGE);
+    if judged.insert_header(header::RANGE, wanted).is_err() {
+        return RangeType::None;
+    }
+    range_header_filter(&judged, response, Some(ranges_max))
+}
+
+fn length(response: &ResponseHeader) -> Option<u64> {
+    let value = response.headers.get(header::CONTENT_LENGTH)?;
+    value.to_str().ok()?.parse().ok()
 }
 
 /// HEAD and 304 answers carry no body, whatever the engine fetched to fill the cache: its HTTP/2 writer
@@ -82,6 +96,13 @@ pub fn finish(
     let Some(site) = cx.site.clone() else {
         return Ok(());
     };
+    if let (CachePhase::RevalidatedNoCache(_), Some(Validation::Confirms(fresh))) =
+        (session.cache.phase(), &cx.cache.not_modified)
+    {
+        // The object is not kept, but its client gets what the 304 says about it.
+        let merged = merge_304(&response.headers, fresh, gateway.app.clock.now());
+        super::headers::replace(response, &merged);
+    }
     let outcome = outcome(session, cx);
     cx.outcome = Some(outcome);
     let names: Vec<HeaderName> = response.headers.keys().cloned().collect();
@@ -128,17 +149,16 @@ fn write_status(
 ) -> Result<()> {
     let now = gateway.app.clock.now();
     let from_store = matches!(outcome, Outcome::Hit | Outcome::Stale(_));
-    let stored = !from_store && cx.cache.stored_for.is_some();
+    let stored_for = cx.cache.stored_for.filter(|_| is_stored(session));
     let status = CacheStatus {
         outcome,
+        before: before(cx),
         ttl: if from_store {
             cx.cache.times.map(|times| ttl(&times, now))
         } else {
-            cx.cache
-                .stored_for
-                .map(|left| i64::try_from(left.as_secs()).unwrap_or(i64::MAX))
+            stored_for.map(|left| i64::try_from(left.as_secs()).unwrap_or(i64::MAX))
         },
-        stored,
+        stored: stored_for.is_some(),
         collapsed: session.cache.lock_duration().is_some() && from_store,
         fwd_status: cx
             .upstream
@@ -160,6 +180,26 @@ fn write_status(
     Ok(())
 }
 
+/// Whether the origin's answer is being stored, or has renewed what is.
+fn is_stored(session: &Session) -> bool {
+    matches!(
+        session.cache.phase(),
+        CachePhase::Miss | CachePhase::Expired | CachePhase::Revalidated
+    )
+}
+
+/// What the store had for this request.
+fn before(cx: &RequestContext) -> Before {
+    let lookup = cx.cache.lookup.as_ref();
+    if cx.cache.found.is_some() {
+        Before::Unusable(cx.cache.cause.unwrap_or(Cause::Stale))
+    } else if lookup.is_some_and(|lookup| lookup.varies.load(Ordering::Relaxed)) {
+        Before::OtherVariants
+    } else {
+        Before::Nothing
+    }
+}
+
 /// What the answer is made of.
 fn outcome(session: &Session, cx: &RequestContext) -> Outcome {
     if let Some(reason) = cx.cache.bypass {
@@ -175,10 +215,19 @@ fn outcome(session: &Session, cx: &RequestContext) -> Outcome {
         CachePhase::Stale | CachePhase::StaleUpdating => Outcome::Stale(StaleReason::WhileRevalidate),
         CachePhase::Revalidated | CachePhase::RevalidatedNoCache(_) => Outcome::Revalidated(cause),
         CachePhase::Expired => Outcome::Expired(cause),
-        CachePhase::Miss => Outcome::Miss(MissReason::Uri),
+        CachePhase::Miss => fetched(cx),
         CachePhase::Bypass => Outcome::Dynamic(DynamicReason::Remembered),
         CachePhase::Disabled(reason) => disabled(cx, reason),
         CachePhase::Uninit | CachePhase::CacheKey => Outcome::Miss(MissReason::Uri),
+    }
+}
+
+/// The origin answered, whatever becomes of the answer.
+fn fetched(cx: &RequestContext) -> Outcome {
+    match before(cx) {
+        Before::Nothing => Outcome::Miss(MissReason::Uri),
+        Before::OtherVariants => Outcome::Miss(MissReason::Vary),
+        Before::Unusable(cause) => Outcome::Expired(cause),
     }
 }
 
@@ -194,6 +243,6 @@ fn disabled(cx: &RequestContext, reason: NoCacheReason) -> Outcome {
             Outcome::Dynamic(DynamicReason::TooLarge)
         }
         NoCacheReason::CacheLockGiveUp => Outcome::Dynamic(DynamicReason::Remembered),
-        _ => Outcome::Miss(MissReason::Uri),
+        _ => fetched(cx),
     }
 }

@@ -1,12 +1,17 @@
 //! Remembers for a while which keys turned out uncacheable (hit-for-miss), so that requests for them
-//! do not queue behind each other's fetch.
+//! do not queue behind each other's fetch. What is stored and fresh is served all the same: only one
+//! variant of a page, or one client's wish, may have been uncacheable.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use moka::sync::Cache;
 use pingora_cache::key::CacheHashKey;
 use pingora_cache::predictor::CacheablePredictor;
 use pingora_cache::{CacheKey, NoCacheReason};
+
+use crate::cache::storage::lookup_of;
+use crate::cache::tiered::Tiered;
 
 /// Most keys remembered; the least used go first.
 const KEYS_MAX: u64 = 100_000;
@@ -15,6 +20,7 @@ const KEYS_MAX: u64 = 100_000;
 #[derive(Debug)]
 pub struct Uncacheable {
     keys: Cache<u128, NoCacheReason>,
+    tiers: Option<Arc<Tiered>>,
 }
 
 impl Uncacheable {
@@ -26,6 +32,21 @@ impl Uncacheable {
                 .max_capacity(KEYS_MAX)
                 .time_to_live(memory)
                 .build(),
+            tiers: None,
+        }
+    }
+
+    /// Lets requests for what is stored in these tiers, and fresh, pass as if nothing were remembered.
+    #[must_use]
+    pub fn except_for(mut self, tiers: Arc<Tiered>) -> Self {
+        self.tiers = Some(tiers);
+        self
+    }
+
+    fn is_stored(&self, key: &CacheKey) -> bool {
+        match (&self.tiers, lookup_of(key)) {
+            (Some(tiers), Some(lookup)) => tiers.has_fresh(lookup.root, &lookup.request),
+            _ => false,
         }
     }
 }
@@ -44,7 +65,7 @@ fn lasts(reason: NoCacheReason) -> bool {
 
 impl CacheablePredictor for Uncacheable {
     fn cacheable_prediction(&self, key: &CacheKey) -> bool {
-        !self.keys.contains_key(&hash(key))
+        !self.keys.contains_key(&hash(key)) || self.is_stored(key)
     }
 
     fn predicted_uncacheable_reason(&self, key: &CacheKey) -> Option<NoCacheReason> {

@@ -12,9 +12,10 @@ use pingora_proxy::Session;
 
 use super::Gateway;
 use super::connect::{Wanted, peer};
-use super::context::RequestContext;
+use super::context::{RequestContext, Validation};
 use super::headers::RequestFields;
 use super::request::BACKGROUND;
+use crate::cache::policy::validate::speaks_of;
 use crate::cache::policy::{hop_by_hop, vary};
 use crate::origin::retry::{Attempt, may_retry};
 use crate::origin::{ConnectError, LeaseError, Outcome};
@@ -113,6 +114,10 @@ pub fn request_headers(session: &Session, cx: &RequestContext, request: &mut Req
             request.remove_header(&name);
         }
     }
+    if session.req_header().method == Method::HEAD {
+        // The engine asks for the whole to store it; the answer to HEAD tells all its client wants to know.
+        request.set_method(Method::HEAD);
+    }
     if cached {
         if cx
             .cache
@@ -199,10 +204,23 @@ pub fn response_headers(cx: &mut RequestContext, response: &mut ResponseHeader) 
             }
         }
     }
-    if response.status == StatusCode::NOT_MODIFIED && cx.cache.found.is_some() {
-        cx.cache.not_modified = Some(response.headers.clone());
+    if response.status == StatusCode::NOT_MODIFIED
+        && let Some(entry) = &cx.cache.found
+    {
+        note_validation(&mut cx.cache.not_modified, &entry.headers, response);
     }
     Ok(())
+}
+
+/// A 304 has come for a stored answer. One that speaks of another representation must change nothing about
+/// it (RFC 9111 4.3.4): the engine, which merges without asking, gets it without fields.
+fn note_validation(note: &mut Option<Validation>, stored: &http::HeaderMap, response: &mut ResponseHeader) {
+    *note = Some(if speaks_of(stored, &response.headers) {
+        Validation::Confirms(response.headers.clone())
+    } else {
+        super::headers::replace(response, &http::HeaderMap::new());
+        Validation::OfAnother
+    });
 }
 
 /// Tells the origin's books what became of this try.

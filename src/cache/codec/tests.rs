@@ -33,7 +33,7 @@ fn entry() -> Entry {
 fn object(slot: KeyHash, frame: &Bytes) -> Result<Entry, CodecError> {
     match decode(slot, frame)? {
         Frame::Object(entry) => Ok(entry),
-        Frame::Vary(_) => panic!("a vary marker"),
+        other => panic!("not an object: {other:?}"),
     }
 }
 
@@ -97,9 +97,25 @@ fn a_vary_marker_comes_back_as_it_was() {
     let frame = encode_vary(KeyHash(3), &vary).unwrap();
     match decode(KeyHash(3), &frame).unwrap() {
         Frame::Vary(back) => assert_eq!(back, vary),
-        Frame::Object(_) => panic!("an object"),
+        other => panic!("not a vary marker: {other:?}"),
     }
     assert!(matches!(decode(KeyHash(4), &frame), Err(CodecError::Slot)));
+}
+
+#[test]
+fn an_alias_comes_back_as_it_was() {
+    let alias = Alias {
+        slot: KeyHash(u128::MAX - 7),
+        dead_at: time(1_700_000_000_000),
+    };
+    let frame = encode_alias(KeyHash(3), &alias).unwrap();
+    match decode(KeyHash(3), &frame).unwrap() {
+        Frame::Alias(back) => assert_eq!(back, alias),
+        other => panic!("not an alias: {other:?}"),
+    }
+    for len in 0..frame.len() {
+        assert!(decode(KeyHash(3), &frame.slice(..len)).is_err(), "{len}");
+    }
 }
 
 #[test]

@@ -21,16 +21,16 @@ pub fn age_value(headers: &HeaderMap) -> Duration {
 /// Corrected initial age. Both times are wall clock at this gateway: when the request was sent and when
 /// the answer's header came back.
 ///
-/// The response delay and the distance to `Date` count only for an answer that came through another
-/// cache (it has `Age` or `Via`): only there may it have waited unseen. For one straight from the origin
-/// they would measure how long it took to make and how wrong the origin's clock is.
+/// The distance to `Date` counts only for an answer that came through another cache (it has `Age` or
+/// `Via`): only there may it have waited unseen. For one straight from the origin it would measure how
+/// wrong the origin's clock is.
 #[must_use]
 pub fn initial_age(headers: &HeaderMap, requested_at: SystemTime, received_at: SystemTime) -> Duration {
+    let delay = received_at.duration_since(requested_at).unwrap_or_default();
     let age_value = age_value(headers);
     if !headers.contains_key(AGE) && !headers.contains_key(VIA) {
-        return age_value;
+        return delay;
     }
-    let delay = received_at.duration_since(requested_at).unwrap_or_default();
     let apparent = date::header(headers, &DATE, received_at)
         .and_then(|date| received_at.duration_since(date).ok())
         .unwrap_or_default();
@@ -86,6 +86,11 @@ mod tests {
     fn an_origins_wrong_clock_is_no_age() {
         let mut plain = headers(&[]);
         plain.insert("date", date::format(at(100)));
-        assert_eq!(initial_age(&plain, at(90_000), at(90_005)), Duration::ZERO);
+        assert_eq!(initial_age(&plain, at(90_000), at(90_000)), Duration::ZERO);
+    }
+
+    #[test]
+    fn rfc9111_4_2_3_the_time_an_answer_took_counts() {
+        assert_eq!(initial_age(&headers(&[]), at(100), at(103)).as_secs(), 3);
     }
 }

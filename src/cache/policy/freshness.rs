@@ -208,9 +208,15 @@ pub fn times(
     received_at: SystemTime,
 ) -> Times {
     let initial_age = age::initial_age(headers, requested_at, received_at);
+    // The site's own lifetime is no promise of the origin: how long an answer took is not taken off it.
+    let spent = if lifetime.source == Source::Site {
+        age::age_value(headers)
+    } else {
+        initial_age
+    };
     let fresh_until = received_at
         .checked_add(lifetime.duration)
-        .and_then(|end| end.checked_sub(initial_age))
+        .and_then(|end| end.checked_sub(spent))
         .unwrap_or(received_at)
         .max(UNIX_EPOCH);
     let stale_max = life_max.map_or(Duration::MAX, |max| max.saturating_sub(lifetime.duration));

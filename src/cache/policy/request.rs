@@ -127,6 +127,15 @@ fn bypass(
     preset_bypass.map(BypassReason::Preset)
 }
 
+/// Whether the client would rather have 504 than an answer from past the cache: `only-if-cached`
+/// (RFC 9111 5.2.1.7), where a cache might have answered at all.
+#[must_use]
+pub fn wants_no_bypass(method: &Method, headers: &HeaderMap, reason: BypassReason) -> bool {
+    (method == Method::GET || method == Method::HEAD)
+        && reason != BypassReason::Disabled
+        && directives(headers, RequestDirectives::Ignore).only_if_cached
+}
+
 /// `Upgrade: h2c` alone is an offer that may be ignored: it must not cost its sender the cache.
 fn asks_for_upgrade(headers: &HeaderMap) -> bool {
     let mut found = false;

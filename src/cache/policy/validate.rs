@@ -42,16 +42,34 @@ pub fn merge_304(stored: &HeaderMap, fresh: &HeaderMap, now: SystemTime) -> Head
     merged
 }
 
-/// Whether a 304 speaks of the stored answer: it names no strong validator, or the stored one
-/// (RFC 9111 4.3.4). If not, the stored answer must not be freshened by it.
+/// Whether a 304 speaks of the stored answer (RFC 9111 4.3.4): it names no entity tag, or the stored one,
+/// compared strongly if it is strong. If not, the stored answer must not be freshened by it.
 #[must_use]
 pub fn speaks_of(stored: &HeaderMap, fresh: &HeaderMap) -> bool {
-    match fresh.get(ETAG).map(|tag| list::trim(tag.as_bytes())) {
-        Some(tag) if !is_weak(tag) => stored
-            .get(ETAG)
-            .is_some_and(|known| list::trim(known.as_bytes()) == tag),
-        _ => true,
-    }
+    let mut tags = fresh.get_all(ETAG).iter().map(|tag| list::trim(tag.as_bytes()));
+    let Some(first) = tags.next() else { return true };
+    let Some(known) = stored.get(ETAG).map(|tag| list::trim(tag.as_bytes())) else {
+        return false;
+    };
+    std::iter::once(first).chain(tags).any(|tag| {
+        if is_weak(tag) {
+            opaque(tag) == opaque(known)
+        } else {
+            tag == known
+        }
+    })
+}
+
+/// Whether a 200 to HEAD shows the representation of a stored 200 to GET (RFC 9111 4.3.5): the same
+/// validators, and no other length. A validator that only one of them has is a difference.
+#[must_use]
+pub fn is_same_by_head(stored: &HeaderMap, head: &HeaderMap) -> bool {
+    let same = |name: &HeaderName| {
+        let value = |headers: &HeaderMap| headers.get(name).map(|v| list::trim(v.as_bytes()).to_vec());
+        value(stored) == value(head)
+    };
+    let no_other_length = !head.contains_key(CONTENT_LENGTH) || same(&CONTENT_LENGTH);
+    same(&ETAG) && same(&LAST_MODIFIED) && no_other_length
 }
 
 /// Whether a GET or HEAD with conditions is answered by 304 from the stored answer (RFC 9111 4.3.2,

@@ -13,7 +13,7 @@ use pingora_cache::storage::{HandleMiss, MissFinishType};
 use pingora_core::Result;
 
 use super::{CacheStorage, Lookup, Storing};
-use crate::cache::policy::vary::variant_slot;
+use crate::cache::policy::vary::{content_language, language_slot, variant_slot};
 use crate::cache::{Entry, Times, tags};
 use crate::preset;
 
@@ -96,12 +96,18 @@ impl Fill {
             times,
             seq: lookup.seq,
         };
+        let slot = entry.slot;
+        let alias = content_language(&entry.headers)
+            .and_then(|language| language_slot(lookup.root, &storing.vary, &lookup.request, &language));
         self.storage.tiers.put(entry, &storing.vary);
+        if let Some(alias) = alias {
+            self.storage.tiers.alias(alias, slot);
+        }
         "stored"
     }
 }
 
-fn content_length(headers: &HeaderMap) -> Option<usize> {
+pub(super) fn content_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

@@ -150,6 +150,33 @@ async fn variants_are_found_by_their_requests() {
     );
 }
 
+fn language(value: &'static str) -> HeaderMap {
+    HeaderMap::from_iter([(header::ACCEPT_LANGUAGE, HeaderValue::from_static(value))])
+}
+
+/// Stores what a request for `en, de` got: an answer in German.
+fn put_german(tiered: &Tiered, now: SystemTime) {
+    let names = [header::ACCEPT_LANGUAGE];
+    let slot = by_values(KeyHash(1), &names, &language("en, de"));
+    tiered.put(entry(tiered, 1, slot, "deutsch", now), &names);
+    let alias = memory::alias_for(KeyHash(1), &names, &language("de")).unwrap();
+    tiered.alias(alias, slot);
+}
+
+#[tokio::test]
+async fn rfc9111_4_1_a_response_is_found_by_its_language_alone() {
+    let cache = alone();
+    put_german(&cache.tiered, cache.clock.now());
+    let get = async |value| cache.tiered.get(KeyHash(1), &language(value)).await;
+    assert_eq!(get("de").await.unwrap().entry.body, "deutsch");
+    assert_eq!(get("fr;q=0.3, de;q=0.7").await.unwrap().entry.body, "deutsch");
+    for other in ["fr", "de, fr", "fr, de;q=0.5", "*"] {
+        assert!(get(other).await.is_none(), "{other}");
+    }
+    cache.tiered.purge(&PurgeRequest { hard: true, ..url(1) }).await;
+    assert!(get("de").await.is_none());
+}
+
 #[tokio::test]
 async fn a_url_purge_hits_what_lies_under_every_root_of_its_key() {
     let cache = alone();

@@ -132,3 +132,18 @@ fn a_site_that_ignores_directives_still_obeys_no_store_and_only_if_cached() {
         Directives::default()
     );
 }
+
+#[test]
+fn rfc9111_5_2_1_7_only_if_cached_does_not_go_past_the_cache() {
+    let asked = headers(&[("cache-control", "only-if-cached")]);
+    let wants = |method: &Method, reason| wants_no_bypass(method, &asked, reason);
+    assert!(wants(&Method::GET, BypassReason::Precondition));
+    assert!(wants(&Method::HEAD, BypassReason::Preset("cookie")));
+    assert!(!wants(&Method::POST, BypassReason::Method));
+    assert!(!wants(&Method::GET, BypassReason::Disabled));
+    assert!(!wants_no_bypass(
+        &Method::GET,
+        &headers(&[]),
+        BypassReason::Precondition
+    ));
+}

@@ -96,10 +96,23 @@ fn merging_the_same_304_twice_changes_nothing() {
 #[test]
 fn rfc9111_4_3_4_a_304_with_another_strong_validator_speaks_of_something_else() {
     let stored = headers(&[("etag", "\"a\"")]);
-    for (tag, ours) in [("\"a\"", true), ("\"b\"", false), ("W/\"b\"", true)] {
+    for (tag, ours) in [
+        ("\"a\"", true),
+        ("\"b\"", false),
+        ("W/\"a\"", true),
+        ("W/\"b\"", false),
+    ] {
         assert_eq!(speaks_of(&stored, &headers(&[("etag", tag)])), ours, "{tag}");
     }
     assert!(speaks_of(&stored, &headers(&[])));
+    assert!(speaks_of(&headers(&[]), &headers(&[])));
+    assert!(!speaks_of(&headers(&[]), &headers(&[("etag", "\"a\"")])));
+    let weak = headers(&[("etag", "W/\"a\"")]);
+    assert!(!speaks_of(&weak, &headers(&[("etag", "\"a\"")])));
+    assert!(speaks_of(
+        &stored,
+        &headers(&[("etag", "\"b\""), ("etag", "\"a\"")])
+    ));
 }
 
 #[test]
@@ -233,4 +246,21 @@ fn rfc9110_13_1_5_if_range_by_date_is_exact_and_strong() {
     assert_eq!(ranged(MODIFIED, same_second), IfRange::Differs);
     assert_eq!(ranged(MODIFIED, &[("last-modified", MODIFIED)]), IfRange::Differs);
     assert_eq!(ranged("garbage", settled), IfRange::Differs);
+}
+
+#[test]
+fn rfc9111_4_3_5_head_shows_the_same_representation_by_validators_and_length() {
+    let stored = headers(&[("etag", "\"a\""), ("content-length", "5")]);
+    let same = |lines| is_same_by_head(&stored, &headers(lines));
+    assert!(same(&[("etag", "\"a\"")]));
+    assert!(same(&[("etag", "\"a\""), ("content-length", "5")]));
+    assert!(!same(&[("etag", "\"a\""), ("content-length", "6")]));
+    assert!(!same(&[("etag", "\"b\""), ("content-length", "5")]));
+    assert!(!same(&[]), "it may have lost its validator with its content");
+    assert!(!same(&[
+        ("etag", "\"a\""),
+        ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT")
+    ]));
+    let without = headers(&[("content-length", "5")]);
+    assert!(is_same_by_head(&without, &headers(&[])));
 }

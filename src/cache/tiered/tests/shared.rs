@@ -229,3 +229,19 @@ async fn what_redis_lost_is_a_miss_and_nothing_fails() {
         "stale, not lost"
     );
 }
+
+#[tokio::test]
+async fn a_response_is_found_by_its_language_by_the_other() {
+    let redis = TestRedis::start(&[]);
+    let (a, b) = (Node::start(&redis).await, Node::start(&redis).await);
+    put_german(&a.tiered, SystemTime::now());
+    assert!(a.tiered.drain(WAIT).await);
+    let found = b.tiered.get(KeyHash(1), &language("de")).await.unwrap();
+    assert_eq!(
+        (found.entry.body.as_ref(), found.tier),
+        (&b"deutsch"[..], Tier::Redis)
+    );
+    assert!(b.tiered.get(KeyHash(1), &language("fr")).await.is_none());
+    let again = b.tiered.get(KeyHash(1), &language("de")).await.unwrap();
+    assert_eq!(again.tier, Tier::Memory, "promoted with its alias");
+}
