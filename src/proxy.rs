@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use pingora_cache::lock::{CacheKeyLockImpl, CacheLock};
+use pingora_cache::lock::CacheKeyLockImpl;
 use pingora_cache::storage::HitHandler;
 use pingora_cache::{CacheKey, CacheMeta, ForcedFreshness, RespCacheable};
 use pingora_core::apps::{HttpServerApp as _, HttpServerOptions};
@@ -40,6 +40,7 @@ use pingora_proxy::{FailToProxy, HttpProxy, ProxyHttp, Session};
 
 use crate::app::App;
 use crate::cache::storage::CacheStorage;
+use crate::cache::storage::fill_lock::FillLock;
 use context::RequestContext;
 use ray::Rays;
 use uncacheable::Uncacheable;
@@ -99,7 +100,11 @@ impl Gateway {
         );
         Self(Arc::new(Inner {
             storage: Box::leak(Box::new(storage)),
-            lock: Box::leak(CacheLock::new_boxed(settings.lock_age)),
+            lock: Box::leak(Box::new(FillLock::new(
+                settings.lock_age,
+                Arc::clone(&app.cache),
+                app.clock.clone(),
+            ))),
             uncacheable: Box::leak(Box::new(
                 Uncacheable::new(settings.uncacheable_memory).except_for(Arc::clone(&app.cache)),
             )),

@@ -188,6 +188,7 @@ fn base(
     let target = Target {
         scheme: Scheme::Https.as_str(),
         host,
+        port: None,
         path,
         query: query.as_deref(),
     };

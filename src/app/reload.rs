@@ -27,7 +27,8 @@ impl App {
     /// [`ReloadError`].
     pub fn reload(&self, config: Config) -> Result<(), ReloadError> {
         let running = self.live();
-        for key in fixed_keys(&running.config, &config) {
+        let mut config = config;
+        for key in keep_fixed(&running.config, &mut config) {
             warn!(key, "change needs a restart, the running value stays");
         }
         // Origins go last: they are the only part that changes in place.
@@ -47,32 +48,44 @@ impl App {
     }
 }
 
-/// Keys that differ but are read at start only.
-fn fixed_keys(old: &Config, new: &Config) -> Vec<&'static str> {
+/// Gives `new` the running values of everything that is read at start only, so that it says what runs, and
+/// names what it had otherwise.
+fn keep_fixed(running: &Config, new: &mut Config) -> Vec<&'static str> {
     let mut changed = Vec::new();
-    if old.listen != new.listen {
-        changed.push("listen");
+    let mut kept = |key, differs| {
+        if differs {
+            changed.push(key);
+        }
+    };
+    let certificates = new.listen.clone();
+    let listen = std::mem::replace(&mut new.listen, running.listen.clone());
+    for (mine, theirs) in new.listen.iter_mut().zip(&certificates) {
+        // Certificates are read again with each reload.
+        if let (Some(mine), Some(theirs)) = (&mut mine.tls, &theirs.tls) {
+            mine.certificates.clone_from(&theirs.certificates);
+        }
     }
-    if old.admin != new.admin {
-        changed.push("admin");
-    }
-    if old.cache != new.cache {
-        changed.push("cache");
-    }
-    if old.kv != new.kv {
-        changed.push("kv");
-    }
-    if old.log != new.log {
-        changed.push("log");
-    }
-    if old.pop != new.pop {
-        changed.push("pop");
-    }
-    if old.threads != new.threads {
-        changed.push("threads");
-    }
-    if old.limits.connections != new.limits.connections {
-        changed.push("limits.connections");
-    }
+    kept("listen", listen != new.listen);
+    kept("admin", keep(&running.admin, &mut new.admin));
+    kept("cache", keep(&running.cache, &mut new.cache));
+    kept("kv", keep(&running.kv, &mut new.kv));
+    kept("log", keep(&running.log, &mut new.log));
+    kept("pop", keep(&running.pop, &mut new.pop));
+    kept("threads", keep(&running.threads, &mut new.threads));
+    let (old, limits) = (&running.limits, &mut new.limits);
+    kept(
+        "limits.connections",
+        keep(&old.connections, &mut limits.connections),
+    );
+    kept("limits.h2_streams", keep(&old.h2_streams, &mut limits.h2_streams));
     changed
+}
+
+/// Puts the running value in place of the new one; whether they differ.
+fn keep<T: Clone + PartialEq>(running: &T, new: &mut T) -> bool {
+    let differs = running != new;
+    if differs {
+        new.clone_from(running);
+    }
+    differs
 }

@@ -5,6 +5,7 @@
 
 mod body;
 mod fill;
+pub mod fill_lock;
 
 use std::any::Any;
 use std::sync::Arc;

@@ -12,6 +12,8 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 use popgate_filters::Answer;
 
+use super::headers::written;
+
 /// Plain text that nobody may store.
 #[must_use]
 pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Answer {
@@ -56,7 +58,7 @@ pub fn retry_after(answer: &mut Answer, wait: Duration) {
 pub fn head(answer: &Answer) -> Result<ResponseHeader> {
     let mut head = ResponseHeader::build(answer.status, Some(answer.headers.len() + 6))?;
     for (name, value) in &answer.headers {
-        head.append_header(name.clone(), value.clone())?;
+        head.append_header(written(name), value.clone())?;
     }
     if !matches!(answer.status.as_u16(), 100..=199 | 204 | 304) {
         head.insert_header(header::CONTENT_LENGTH, answer.body.len())?;

@@ -90,6 +90,7 @@ fn lookup_for(
     let target = Target {
         scheme: cx.facts.scheme.as_str(),
         host: &cx.facts.authority.host,
+        port: cx.facts.authority.port,
         path: uri.path(),
         query: uri.query(),
     };

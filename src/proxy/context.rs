@@ -51,7 +51,7 @@ pub struct RequestContext {
 /// Who asks for what; settled before any filter runs.
 #[derive(Debug, Clone)]
 pub struct Facts {
-    /// Host as sent and as known.
+    /// The host asked for.
     pub authority: Authority,
     /// The visitor behind the peer.
     pub visitor: Visitor,
@@ -189,7 +189,7 @@ impl RequestContext {
             geo: self.facts.geo.as_ref(),
             inherited_country: self.facts.inherited_country,
             scheme: self.facts.scheme,
-            host: &self.facts.authority.as_sent,
+            host: &self.facts.authority.text,
             forwarded_host: self.facts.forwarded_host.as_deref(),
             site: &site.config.name,
             ray: &self.facts.ray,

@@ -26,7 +26,7 @@ pub async fn after_write(
     }
     let base = Base {
         scheme: cx.facts.scheme.as_str(),
-        authority: &cx.facts.authority.as_sent,
+        authority: &cx.facts.authority.text,
         path: request.uri.path(),
         query: request.uri.query(),
     };

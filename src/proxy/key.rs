@@ -12,7 +12,7 @@ use crate::cache::key::normal_percent;
 pub struct Hashes {
     /// Host, path, query: what a URL purge names.
     pub base: KeyHash,
-    /// `base`, scheme and what filters added: the root of the object's variants.
+    /// `base`, scheme, port and what filters added: the root of the object's variants.
     pub root: KeyHash,
 }
 
@@ -23,6 +23,8 @@ pub struct Target<'a> {
     pub scheme: &'a str,
     /// Lower case, no port.
     pub host: &'a str,
+    /// The port in the client's Host, which the origin sees too; purges hit all of them.
+    pub port: Option<u16>,
     /// As sent.
     pub path: &'a str,
     /// As forwarded, without `?`.
@@ -47,10 +49,10 @@ pub fn hashes(
         headers,
     };
     site.chain.cache_key(cx, &parts, &mut key);
-    of(&key)
+    of(&key, target.port)
 }
 
-fn of(key: &KeyParts) -> Hashes {
+fn of(key: &KeyParts, port: Option<u16>) -> Hashes {
     let frames = key.frames();
     let extras = key.extras().count() * 2;
     let (core, added) = frames.split_at(frames.len() - extras);
@@ -60,6 +62,10 @@ fn of(key: &KeyParts) -> Hashes {
     let core = base.bytes();
     let mut root: Vec<&[u8]> = vec![&core];
     root.extend(scheme);
+    let port = port.map(u16::to_be_bytes);
+    if let Some(port) = &port {
+        root.push(port);
+    }
     root.extend(added);
     Hashes {
         base,
@@ -72,13 +78,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scheme_and_what_filters_add_change_the_root_but_not_what_purges_name() {
+    fn scheme_port_and_what_filters_add_change_the_root_but_not_what_purges_name() {
         let plain = KeyParts::new("https", "a.example", "/x", Some("y=1"));
         let mut varied = plain.clone();
         varied.add("country", b"VN");
         let insecure = KeyParts::new("http", "a.example", "/x", Some("y=1"));
         let other = KeyParts::new("https", "a.example", "/x", Some("y=2"));
-        let [plain, varied, insecure, other] = [&plain, &varied, &insecure, &other].map(of);
+        let ported = of(&plain, Some(8443));
+        let [plain, varied, insecure, other] = [&plain, &varied, &insecure, &other].map(|key| of(key, None));
+        assert_eq!(plain.base, ported.base);
+        assert_ne!(plain.root, ported.root);
         assert_eq!(plain.base, varied.base);
         assert_eq!(plain.base, insecure.base);
         assert_ne!(plain.root, varied.root);

@@ -101,7 +101,7 @@ fn write_line(gateway: &Gateway, session: &Session, error: Option<&Error>, cx: &
         country: country.as_deref(),
         method: request.method.as_str(),
         scheme: cx.facts.scheme.as_str(),
-        host: &cx.facts.authority.as_sent,
+        host: &cx.facts.authority.text,
         target: &cx.facts.target,
         protocol: protocol(cx.facts.version),
         status: session

@@ -4,9 +4,10 @@
 //! lines of HTTP/2 are joined (RFC 9113 8.2.3), and limits are kept. What is refused here reaches
 //! nothing else.
 
-use http::header::{CONTENT_LENGTH, COOKIE, HOST};
-use http::{Method, StatusCode, Uri};
+use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderName, Method, StatusCode, Uri};
 use pingora_http::RequestHeader;
+use popgate_filters::Scheme;
 
 use crate::config::Limits;
 
@@ -28,13 +29,26 @@ const BAD_REQUEST: Refusal = Refusal {
     reason: "bad_request",
 };
 
+/// What [`drop_nominated`] leaves.
+static KEPT_THOUGH_NOMINATED: [HeaderName; 7] = [
+    CONNECTION,
+    CONTENT_LENGTH,
+    HOST,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
 /// Whom a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Authority {
-    /// As sent, port included: what the origin sees as Host.
-    pub as_sent: String,
-    /// Lower case, no port, no trailing dot: what sites and keys know.
+    /// Host and port in normal form: what the origin sees as Host.
+    pub text: String,
+    /// Lower case, no port, no trailing dot: what sites and purges know.
     pub host: String,
+    /// The port that the client named. Origins put it into links and redirects, so it is part of the key.
+    pub port: Option<u16>,
 }
 
 /// Brings a request into its one shape.
@@ -46,12 +60,28 @@ pub fn normalise(request: &mut RequestHeader, limits: &Limits) -> Result<Authori
     let target = absolute_target(request)?;
     let authority = authority(request, target.as_ref())?;
     check_target(request, target)?;
+    drop_nominated(request);
     join_cookies(request)?;
-    let host = http::HeaderValue::from_str(&authority.as_sent).map_err(|_| BAD_HOST)?;
+    let host = http::HeaderValue::from_str(&authority.text).map_err(|_| BAD_HOST)?;
     request.insert_header(HOST, host).map_err(|_| BAD_HOST)?;
     // Background revalidation writes this request as HTTP/1.1 bytes and parses them again.
     request.set_version(http::Version::HTTP_11);
     Ok(authority)
+}
+
+/// Takes the scheme's own port out of the host: with and without it a URL is the same (RFC 3986 6.2.3).
+pub fn drop_default_port(request: &mut RequestHeader, authority: &mut Authority, scheme: Scheme) {
+    let default = match scheme {
+        Scheme::Http => 80,
+        Scheme::Https => 443,
+    };
+    if authority.port == Some(default)
+        && let Ok(host) = http::HeaderValue::from_str(&authority.host)
+        && request.insert_header(HOST, host).is_ok()
+    {
+        authority.port = None;
+        authority.text.clone_from(&authority.host);
+    }
 }
 
 /// Whether the announced body is larger than the site takes.
@@ -122,16 +152,19 @@ fn authority(request: &RequestHeader, absolute: Option<&Uri>) -> Result<Authorit
         (_, Some(only)) | (Some(only), None) => only,
         (None, None) => return Err(BAD_HOST),
     };
-    let host = host_of(as_sent).ok_or(BAD_HOST)?;
-    Ok(Authority {
-        as_sent: as_sent.to_owned(),
-        host,
-    })
+    let (host, port) = host_and_port(as_sent).ok_or(BAD_HOST)?;
+    let text = port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
+    Ok(Authority { text, host, port })
 }
 
 /// The host of `host[:port]`, lower case and without a trailing dot; `None` when it is malformed.
 #[must_use]
 pub fn host_of(text: &str) -> Option<String> {
+    host_and_port(text).map(|(host, _)| host)
+}
+
+/// [`host_of`], and the port where there is one.
+fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
         let (inner, after) = rest.split_once(']')?;
         inner.parse::<std::net::Ipv6Addr>().ok()?;
@@ -140,10 +173,15 @@ pub fn host_of(text: &str) -> Option<String> {
         let end = text.find(':').unwrap_or(text.len());
         (&text[..end], &text[end..])
     };
-    let port_is_valid = port.is_empty()
-        || port
-            .strip_prefix(':')
-            .is_some_and(|digits| digits.len() <= 5 && digits.bytes().all(|b| b.is_ascii_digit()));
+    // An empty port is the scheme's own (RFC 3986 3.2.3).
+    let port = match port {
+        "" | ":" => None,
+        _ => {
+            let digits = port.strip_prefix(':')?;
+            let plain = digits.bytes().all(|b| b.is_ascii_digit());
+            Some(digits.parse().ok().filter(|_| plain)?)
+        }
+    };
     let name = host.strip_suffix('.').unwrap_or(host);
     let name_is_valid = !name.is_empty()
         && name.len() <= 253
@@ -152,7 +190,7 @@ pub fn host_of(text: &str) -> Option<String> {
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')))
         && !name.split('.').any(str::is_empty);
-    (port_is_valid && name_is_valid).then(|| name.to_ascii_lowercase())
+    name_is_valid.then(|| (name.to_ascii_lowercase(), port))
 }
 
 /// Origin-form with a leading slash, or `*` for OPTIONS; never a fragment.
@@ -164,7 +202,12 @@ fn check_target(request: &mut RequestHeader, absolute: Option<Uri>) -> Result<()
         let path = absolute
             .path_and_query()
             .map_or("/", http::uri::PathAndQuery::as_str);
-        let path = if path.is_empty() { "/" } else { path };
+        // `http://a.example?x=1` has an empty path (RFC 9112 3.2.1).
+        let path = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("/{path}")
+        };
         let uri = path.parse::<Uri>().map_err(|_| BAD_REQUEST)?;
         request.set_uri(uri);
     }
@@ -173,6 +216,23 @@ fn check_target(request: &mut RequestHeader, absolute: Option<Uri>) -> Result<()
         Ok(())
     } else {
         Err(BAD_REQUEST)
+    }
+}
+
+/// Fields that `Connection` names end at this hop (RFC 9110 7.6.1). They go before anything looks at them:
+/// what the origin does not see must not choose a stored variant either. Framing, upgrades and what the
+/// engine refuses to see named are left to it.
+fn drop_nominated(request: &mut RequestHeader) {
+    let named: Vec<HeaderName> = request
+        .headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|b| *b == b','))
+        .filter_map(|member| HeaderName::from_bytes(member.trim_ascii()).ok())
+        .filter(|name| !KEPT_THOUGH_NOMINATED.contains(name))
+        .collect();
+    for name in named {
+        request.remove_header(&name);
     }
 }
 
@@ -227,7 +287,7 @@ mod tests {
     #[test]
     fn malformed_hosts_are_400() {
         for host in [
-            "", ".", "a..b", "a b", "a/b", "u@a", "a:x", "a:123456", "[::1", "[zz]", "a%00", "-:-",
+            "", ".", "a..b", "a b", "a/b", "u@a", "a:x", "a:99999", "a:+80", "[::1", "[zz]", "a%00", "-:-",
         ] {
             assert_eq!(host_of(host), None, "{host}");
         }
@@ -237,6 +297,65 @@ mod tests {
     fn hosts_lose_port_case_and_trailing_dot() {
         assert_eq!(host_of("Blog.Example.:8080").as_deref(), Some("blog.example"));
         assert_eq!(host_of("[2001:DB8::1]:443").as_deref(), Some("[2001:db8::1]"));
+    }
+
+    #[test]
+    fn the_origin_sees_the_host_in_normal_form() {
+        for (sent, text, port) in [
+            ("Blog.Example", "blog.example", None),
+            ("blog.example.:08080", "blog.example:8080", Some(8080)),
+            ("blog.example:", "blog.example", None),
+            ("[::1]:443", "[::1]:443", Some(443)),
+        ] {
+            let mut request = request("/", &[("host", sent)]);
+            let authority = normalise(&mut request, &limits()).unwrap();
+            assert_eq!((authority.text.as_str(), authority.port), (text, port));
+            assert_eq!(request.headers[HOST], text);
+        }
+    }
+
+    #[test]
+    fn rfc3986_6_2_3_the_scheme_s_own_port_falls_away() {
+        for (scheme, sent, seen) in [
+            (Scheme::Http, "a:80", "a"),
+            (Scheme::Https, "a:443", "a"),
+            (Scheme::Http, "a:443", "a:443"),
+            (Scheme::Https, "a:80", "a:80"),
+        ] {
+            let mut request = request("/", &[("host", sent)]);
+            let mut authority = normalise(&mut request, &limits()).unwrap();
+            drop_default_port(&mut request, &mut authority, scheme);
+            assert_eq!(
+                (authority.text.as_str(), &request.headers[HOST]),
+                (seen, &http::HeaderValue::from_static(seen))
+            );
+        }
+    }
+
+    #[test]
+    fn rfc9110_7_6_1_fields_that_connection_names_are_gone() {
+        let mut nominated = request(
+            "/",
+            &[
+                ("host", "a"),
+                ("connection", "close, X-One"),
+                ("connection", "accept-language,host"),
+                ("x-one", "1"),
+                ("accept-language", "vi"),
+                ("x-two", "2"),
+            ],
+        );
+        normalise(&mut nominated, &limits()).unwrap();
+        let left: Vec<&str> = nominated.headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(left, ["host", "connection", "x-two"]);
+    }
+
+    #[test]
+    fn rfc9112_3_2_1_an_absolute_target_without_a_path_asks_for_the_root() {
+        let mut absolute = RequestHeader::build("GET", b"/", None).unwrap();
+        absolute.set_uri("http://a.example?x=1".parse().unwrap());
+        normalise(&mut absolute, &limits()).unwrap();
+        assert_eq!(absolute.uri.to_string(), "/?x=1");
     }
 
     #[test]

@@ -61,6 +61,7 @@ pub fn early(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext) 
     };
     cx.facts.authority = authority;
     learn_visitor(gateway, session, cx);
+    normalise::drop_default_port(session.req_header_mut(), &mut cx.facts.authority, cx.facts.scheme);
     cx.site = cx
         .live
         .sites

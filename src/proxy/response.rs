@@ -1,7 +1,7 @@
 //! The answer on its way to the client: validators and ranges of stored answers, cache headers, filters.
 
 use std::sync::atomic::Ordering;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderName, Method, header};
@@ -140,6 +140,12 @@ pub fn own(cx: &RequestContext, response: &mut ResponseHeader) -> Result<()> {
     Ok(())
 }
 
+/// To the nearest second: the milliseconds that an answer took should not make `max-age=300` a 299.
+fn whole_seconds(left: Duration) -> i64 {
+    let rounded = left.saturating_add(Duration::from_millis(500));
+    i64::try_from(rounded.as_secs()).unwrap_or(i64::MAX)
+}
+
 fn write_status(
     gateway: &Gateway,
     session: &Session,
@@ -156,7 +162,7 @@ fn write_status(
         ttl: if from_store {
             cx.cache.times.map(|times| ttl(&times, now))
         } else {
-            stored_for.map(|left| i64::try_from(left.as_secs()).unwrap_or(i64::MAX))
+            stored_for.map(whole_seconds)
         },
         stored: stored_for.is_some(),
         collapsed: session.cache.lock_duration().is_some() && from_store,

@@ -4,7 +4,8 @@
 //! - bytes read ahead (a PROXY header's tail, the next pipelined request) stay here until it is their turn;
 //! - while a request without a body is served, bytes that arrive belong to the next request: they are kept
 //!   back, while the end of the stream is still reported at once;
-//! - a response goes out in one write: header and small bodies are gathered until flushed.
+//! - a response goes out in one write: header and small bodies are gathered until flushed, or until there is
+//!   nothing more to write for now.
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -183,6 +184,19 @@ fn tls_digest(tls: &TlsStream<TcpStream>) -> SslDigest {
 impl AsyncRead for ClientStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        let polled = this.poll_read_gated(cx, buf);
+        if polled.is_pending() && !this.gathered.is_empty() {
+            // Whoever waits for the client has nothing to write now: what was gathered need not wait for more,
+            // which may take the origin long. An error comes up at the next write.
+            let _ = Pin::new(this).poll_flush(cx);
+        }
+        polled
+    }
+}
+
+impl ClientStream {
+    fn poll_read_gated(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self;
         let limit = match this.gate {
             Gate::Closed | Gate::Length(0) => return this.poll_keep_back(cx),
             Gate::Length(left) => usize::try_from(left).unwrap_or(usize::MAX).min(buf.remaining()),

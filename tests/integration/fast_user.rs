@@ -47,6 +47,20 @@ async fn a_new_guest_is_answered_exactly(wire: Wire) {
     assert_eq!(response.header("x-served-by").as_deref(), Some("Edge-Node-VN"));
 }
 
+#[tokio::test]
+async fn over_http1_the_names_are_written_as_contracted() {
+    let gateway = Gateway::start(Conf::fast_user()).await;
+    let mut client = Http1::connect(gateway.address()).await;
+    client.request(&Req::get("/api/fast-user")).await;
+    let head = String::from_utf8(client.bytes(100).await).unwrap();
+    assert!(
+        head.starts_with(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Served-By: Edge-Node-VN\r\n"
+        ),
+        "{head}"
+    );
+}
+
 async fn other_paths_are_not_found(wire: Wire) {
     let gateway = Gateway::start(Conf::fast_user()).await;
     for target in ["/", "/api", "/api/fast-user/", "/api/fast-userx"] {

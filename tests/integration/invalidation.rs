@@ -203,6 +203,29 @@ async fn a_successful_unsafe_request_invalidates_its_url() {
 }
 
 #[tokio::test]
+async fn rfc9111_4_4_after_a_write_no_stale_window_is_left() {
+    let origin = Origin::start(numbered(|n, _| {
+        Answer::ok(n.to_string()).header("Cache-Control", "max-age=60, stale-while-revalidate=600")
+    }))
+    .await;
+    let gateway = Gateway::start(Conf::origin(&origin)).await;
+    gateway.get("/").await.expect(200, "MISS");
+    gateway.fetch(Req::new("POST", "/").body("x")).await;
+    let next = gateway.get("/").await;
+    assert_eq!(next.text(), "3", "{next:?}");
+}
+
+#[tokio::test]
+async fn a_purge_by_url_drops_the_copies_of_every_port() {
+    let (_origin, gateway) = warm(&[]).await;
+    let ported = || gateway.fetch(Req::get("/").host("site.example:8443"));
+    ported().await.expect(200, "MISS");
+    ported().await.expect(200, "HIT");
+    gateway.purged(json!({ "urls": [url("/")], "hard": true })).await;
+    ported().await.expect(200, "MISS");
+}
+
+#[tokio::test]
 async fn a_failed_unsafe_request_invalidates_nothing() {
     let origin = Origin::start(|seen| match seen.method.as_str() {
         "POST" => Answer::new(500, "no").into(),

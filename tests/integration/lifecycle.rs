@@ -127,6 +127,30 @@ async fn a_changed_listener_needs_a_restart_and_the_reload_says_so() {
 }
 
 #[tokio::test]
+async fn what_needs_a_restart_is_told_at_each_reload_until_it_is_as_it_runs() {
+    let origin = Origin::fixed(Answer::ok("x")).await;
+    let conf = Conf::origin(&origin);
+    let gateway = Gateway::start(conf.clone()).await;
+    let told = || gateway.stderr().matches("needs a restart").count();
+    gateway.rewrite(&conf.clone().with(json!({ "pop": "other" })));
+    for times in 1..=2 {
+        gateway.reload("ok").await;
+        assert_eq!(told(), times);
+    }
+    gateway.rewrite(&conf);
+    gateway.reload("ok").await;
+    assert_eq!(told(), 2);
+    assert!(
+        gateway
+            .get("/")
+            .await
+            .header("cf-ray")
+            .unwrap()
+            .ends_with("-tst1")
+    );
+}
+
+#[tokio::test]
 async fn reloads_under_load_fail_no_request_and_close_no_connection() {
     let origin = Origin::fixed(Answer::fresh("x")).await;
     let conf = Conf::origin(&origin);

@@ -45,6 +45,7 @@ mod observing;
 mod origin_kinds;
 mod origin_pool;
 mod partial;
+mod poisoning;
 mod redis_tier;
 mod storing;
 mod visitors;

@@ -241,6 +241,19 @@ async fn a_cacheable_answer_is_passed_on_while_it_comes() {
 }
 
 #[tokio::test]
+async fn the_beginning_of_a_small_answer_does_not_wait_for_its_end() {
+    let gate = Gate::new();
+    let origin = Origin::fixed(Answer::ok("0123456789").halting_at(&gate)).await;
+    let gateway = Gateway::start(Conf::origin(&origin)).await;
+    let mut client = Http1::connect(gateway.address()).await;
+    client.request(&Req::get("/")).await;
+    soon("the head", client.read_head()).await.unwrap();
+    assert_eq!(client.bytes(5).await, b"01234");
+    gate.open();
+    assert_eq!(client.bytes(5).await, b"56789");
+}
+
+#[tokio::test]
 async fn a_request_body_is_passed_on_while_it_comes() {
     let origin = Origin::fixed(Answer::ok("done")).await;
     let gateway = Gateway::start(Conf::origin(&origin)).await;

@@ -32,7 +32,7 @@ pub fn targets(request: &Base<'_>, response: &HeaderMap) -> Vec<Resolved> {
     targets
 }
 
-/// The port is no part of a cache key and therefore of no interest here.
+/// A purge hits a URL under every port, so the port is of no interest here.
 fn named_by(request: &Base<'_>, response: &HeaderMap, name: &HeaderName) -> Option<Resolved> {
     let reference = std::str::from_utf8(response.get(name)?.as_bytes()).ok()?;
     let target = resolve(request, reference)?;

@@ -77,7 +77,11 @@ impl Fill {
             Err(reason) => return reason,
         };
         let mut headers = self.headers;
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        // 204 has no body and no word about its length (RFC 9110 8.6).
+        match self.status {
+            StatusCode::NO_CONTENT => headers.remove(CONTENT_LENGTH),
+            _ => headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len())),
+        };
         headers.remove(http::header::TRANSFER_ENCODING);
         let entry = Entry {
             base: lookup.base,
