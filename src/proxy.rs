@@ -289,7 +289,9 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         cx: &mut RequestContext,
     ) -> Result<()> {
-        upstream::response_headers(cx, response)
+        upstream::response_headers(cx, response)?;
+        purge::in_band(self, cx, response).await;
+        Ok(())
     }
 
     fn response_cache_filter(

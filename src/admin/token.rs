@@ -51,7 +51,7 @@ impl Token {
 }
 
 /// Compares without telling by its time how many bytes agree.
-fn same(given: &[u8], wanted: &[u8]) -> bool {
+pub(crate) fn same(given: &[u8], wanted: &[u8]) -> bool {
     let mut difference = u8::from(given.len() != wanted.len());
     for (at, byte) in wanted.iter().enumerate() {
         difference |= byte ^ given.get(at).copied().unwrap_or_default();

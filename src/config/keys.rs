@@ -16,7 +16,7 @@ pub use geo::{GEO, NETWORK};
 pub use origin::{EJECT, HEALTH, ORIGIN, ORIGIN_TIMEOUTS, ORIGIN_TLS};
 pub use root::ROOT;
 pub use server::{ADMIN, CERTIFICATE, LIMITS, LISTEN, LISTEN_TLS, LOG, SHUTDOWN, TIMEOUTS};
-pub use site::{SITE, SITE_CACHE};
+pub use site::{SITE, SITE_CACHE, SITE_PURGE};
 
 /// A mapping and the keys it may have.
 #[derive(Debug)]
@@ -158,6 +158,7 @@ pub static TABLES: &[&Table] = &[
     &EJECT,
     &ORIGIN_TLS,
     &SITE,
+    &SITE_PURGE,
     &SITE_CACHE,
     &LIMITS,
     &TIMEOUTS,

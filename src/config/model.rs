@@ -15,8 +15,10 @@ use ipnet::IpNet;
 use super::diagnostic::Diagnostic;
 
 pub mod origin;
+pub mod purge;
 
 pub use origin::*;
+pub use purge::*;
 
 /// The whole of one configuration file, checked.
 #[derive(Debug, Clone)]
@@ -151,6 +153,8 @@ pub struct Cache {
     pub uncacheable_memory: Duration,
     /// Most purge records kept in memory before they are folded into wider ones; default 10 000.
     pub purges_max: usize,
+    /// File that keeps purges over a restart; `None`: none does.
+    pub purge_log: Option<PathBuf>,
 }
 
 /// The Redis tier: best effort, behind a timeout and a breaker.
@@ -170,6 +174,9 @@ pub struct RedisCache {
     pub ttl_max: Duration,
     /// Prefix of every key of the cache; default `popgate:`.
     pub prefix: String,
+    /// How long purges may be out of reach before what was fetched earlier is checked with the origin first;
+    /// default 30 s.
+    pub blind_max: Duration,
 }
 
 impl std::fmt::Debug for RedisLogin {
@@ -283,8 +290,8 @@ pub struct Site {
     pub cache: SiteCache,
     /// Filters in order, `geo_headers` added in front unless named.
     pub filters: Vec<FilterSpec>,
-    /// Who may send `PURGE`; default loopback only.
-    pub purge_from: Vec<IpNet>,
+    /// Who may purge it, and how.
+    pub purge: SitePurge,
     /// Largest request body; default 64 MiB.
     pub body_max: u64,
 }

@@ -17,6 +17,7 @@ fn load(file: &Path) -> Config {
             Some("crt") => certificate(&path, &path.with_extension("key")),
             Some("key") => {}
             Some("mmdb") => put(&path, mmdb(path.file_stem().unwrap().to_str().unwrap())),
+            Some("tokens") => put(&path, "0123456789abcdef\nfedcba9876543210\n"),
             _ => put(&path, "one line\n"),
         }
     }

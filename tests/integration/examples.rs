@@ -405,6 +405,7 @@ async fn full() {
         .with("127.0.0.1:26379", format!("127.0.0.1:{}", free_port()))
         .with("announce: 3s", "announce: 0s")
         .file("secrets/admin.token", "0123456789abcdef0123456789abcdef\n")
+        .file("secrets/purge.tokens", "0123456789abcdef0123456789abcdef\n")
         .file("secrets/redis.password", "password\n")
         .with("pop: sin1 ", "pop: tst1 ");
     let gateway = example.start().await;

@@ -18,6 +18,7 @@ fn log_with(records: usize, shared: bool, clock: &Clock) -> Arc<PurgeLog> {
         records,
         life: Duration::from_secs(86_400),
         shared,
+        blind: Duration::from_secs(30),
     };
     PurgeLog::new(limits, clock.clone(), Metrics::new().unwrap())
 }
@@ -29,6 +30,7 @@ fn entry(base: u128, seq: PurgeSeq) -> Entry {
         slot: KeyHash(base),
         host: "a".into(),
         path: "/".into(),
+        query: None,
         status: StatusCode::OK,
         headers: HeaderMap::new(),
         body: Bytes::new(),
@@ -41,6 +43,7 @@ fn entry(base: u128, seq: PurgeSeq) -> Entry {
         },
         seq,
         tags: Box::default(),
+        searched: Default::default(),
     }
 }
 

@@ -18,6 +18,7 @@ fn entry(base: u128, host: &str, path: &str, tags: &[&str], seq: u64) -> Entry {
         slot: KeyHash(base),
         host: host.into(),
         path: path.into(),
+        query: None,
         status: StatusCode::OK,
         headers: HeaderMap::new(),
         body: Bytes::new(),
@@ -30,6 +31,7 @@ fn entry(base: u128, host: &str, path: &str, tags: &[&str], seq: u64) -> Entry {
         },
         seq: PurgeSeq(seq),
         tags: tags.iter().map(|tag| Box::from(*tag)).collect(),
+        searched: Default::default(),
     }
 }
 
