@@ -64,7 +64,10 @@ impl Fill {
         let body = join(self.parts, self.length);
         let now = self.storage.clock.now();
         let life = preset::body_check(
-            lookup.preset,
+            preset::Rules {
+                preset: lookup.preset,
+                wordpress: &lookup.wordpress,
+            },
             lookup.class,
             self.status,
             &self.headers,
@@ -79,6 +82,18 @@ impl Fill {
         let mut headers = self.headers;
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         headers.remove(http::header::TRANSFER_ENCODING);
+        let by_preset = preset::tags(
+            lookup.preset,
+            &lookup.host,
+            &lookup.path,
+            lookup.class,
+            self.status,
+            &headers,
+        );
+        let tags = tags::of(&headers)
+            .into_iter()
+            .chain(by_preset.into_iter().map(Into::into))
+            .collect();
         let entry = Entry {
             base: lookup.base,
             root: lookup.root,
@@ -86,7 +101,7 @@ impl Fill {
             host: lookup.host.as_str().into(),
             path: lookup.path.as_str().into(),
             status: self.status,
-            tags: tags::of(&headers),
+            tags,
             headers,
             body,
             times,
