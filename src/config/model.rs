@@ -15,8 +15,10 @@ use ipnet::IpNet;
 use super::diagnostic::Diagnostic;
 
 pub mod origin;
+pub mod wordpress;
 
 pub use origin::*;
+pub use wordpress::*;
 
 /// The whole of one configuration file, checked.
 #[derive(Debug, Clone)]
@@ -277,6 +279,8 @@ pub struct Site {
     pub origin: Option<String>,
     /// Rules for the application behind.
     pub preset: Preset,
+    /// What the site adds to the rules of `preset: wordpress`.
+    pub wordpress: Arc<Wordpress>,
     /// Natively served endpoints.
     pub endpoints: Vec<Endpoint>,
     /// Caching.
@@ -287,6 +291,17 @@ pub struct Site {
     pub purge_from: Vec<IpNet>,
     /// Largest request body; default 64 MiB.
     pub body_max: u64,
+}
+
+impl Site {
+    /// Its preset with what the site adds to it.
+    #[must_use]
+    pub fn rules(&self) -> crate::preset::Rules<'_> {
+        crate::preset::Rules {
+            preset: self.preset,
+            wordpress: &self.wordpress,
+        }
+    }
 }
 
 /// A host in `sites.hosts`, lower case, without port.

@@ -14,6 +14,7 @@ mod origins;
 mod redis;
 mod site_cache;
 mod sites;
+mod wordpress;
 
 use std::path::Path;
 

@@ -108,6 +108,7 @@ fn lookup_for(
         seq: gateway.app.cache.head(),
         request,
         preset: site.config.preset,
+        wordpress: Arc::clone(&site.config.wordpress),
         class,
         found: parking_lot::Mutex::default(),
         varies: AtomicBool::new(false),
@@ -169,7 +170,9 @@ pub fn judge(gateway: &Gateway, cx: &mut RequestContext, meta: &CacheMeta) -> Op
             Some(ForcedFreshness::ForceFresh)
         }
         Reuse::Stale { while_revalidate, .. } => {
-            cx.cache.serve_while_revalidate = while_revalidate;
+            // Whoever looks for a change that was just made must see it.
+            let changed = found.purged_at.is_some() && gateway.snooping.is_outdated(&found.entry);
+            cx.cache.serve_while_revalidate = while_revalidate && !changed;
             cx.cache.cause = Some(if found.purged_at.is_some() {
                 Cause::Purged
             } else {
@@ -290,7 +293,7 @@ pub(super) fn judge_answer(
 ) -> Judged {
     let settings = &site.config.cache;
     let rule = match preset::response(
-        site.config.preset,
+        site.config.rules(),
         request,
         settings,
         head.status,

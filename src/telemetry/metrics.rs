@@ -85,6 +85,7 @@ metrics! {
     cache_writes_queued: gauge "popgate_cache_writes_queued" [] "Writes waiting for Redis.";
     cache_writes_dropped: counters "popgate_cache_writes_dropped_total" ["reason"] "Writes to Redis given up: queue_full, too_large, breaker_open, error.";
     purges: counters "popgate_purges_total" ["kind"] "Purges by kind: url, tag, host, prefix, everything.";
+    snooped_writes: counters "popgate_snooped_writes_total" ["kind"] "Writes seen passing by that purged what they changed: post, comment, term, media, user, site, unknown, or folded (into one wider purge).";
     purge_records: gauge "popgate_purge_records" [] "Purge records held in memory.";
     purge_synced: gauge "popgate_purge_synced" [] "1 while this popgate has seen every purge in Redis (or has no Redis), else 0.";
     origin_requests: counters "popgate_origin_requests_total" ["origin", "result"] "Requests sent to an origin: ok, error_5xx, connect_failed, timeout, reset, bad_response, queue_full, queue_timeout, no_server.";

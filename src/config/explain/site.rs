@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::model::{Endpoint, FilterSpec, HostPattern, Preset, RequestDirectives, Site, SiteCache};
 use super::super::value::{bytes_text, duration_text};
-use super::row;
+use super::{row, wordpress};
 
 pub(super) fn block(out: &mut String, site: &Site) {
     row(
@@ -34,6 +34,9 @@ pub(super) fn block(out: &mut String, site: &Site) {
         );
     }
     cache(out, &site.cache);
+    if site.preset == Preset::Wordpress {
+        wordpress::rows(out, &site.wordpress);
+    }
     row(
         out,
         "filters",
