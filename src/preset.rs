@@ -9,9 +9,20 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 
-use crate::config::{Preset, SiteCache};
+use crate::config::{Preset, SiteCache, Wordpress};
 
 mod wordpress;
+
+pub use wordpress::snoop;
+
+/// A preset and what a site adds to it.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    /// Which.
+    pub preset: Preset,
+    /// Additions to [`Preset::Wordpress`].
+    pub wordpress: &'a Wordpress,
+}
 
 /// What a preset looks at in a request, after normalisation.
 #[derive(Debug, Clone, Copy)]
@@ -139,36 +150,55 @@ pub enum Freshness {
 
 /// Decides about a request. Never panics, whatever the bytes.
 #[must_use]
-pub fn request(preset: Preset, facts: &RequestFacts<'_>) -> RequestVerdict {
-    match preset {
+pub fn request(rules: Rules<'_>, facts: &RequestFacts<'_>) -> RequestVerdict {
+    match rules.preset {
         Preset::Standard => RequestVerdict::Cache(CacheRequest {
             query: facts.query.map(str::to_owned),
             strip_cookies: false,
             class: PageClass::Any,
             ttl_max: None,
         }),
-        Preset::Wordpress => wordpress::request(facts),
+        Preset::Wordpress => wordpress::request(rules.wordpress, facts),
     }
 }
 
 /// Decides about an answer to a request that [`request`] let through. `now` is when it arrived.
 #[must_use]
 pub fn response(
-    preset: Preset,
+    rules: Rules<'_>,
     request: &CacheRequest,
     site: &SiteCache,
     status: StatusCode,
     headers: &HeaderMap,
     now: SystemTime,
 ) -> ResponseRule {
-    match preset {
+    match rules.preset {
         Preset::Standard => ResponseRule::Store(StoreRule {
             freshness: Freshness::Policy { default: site.ttl },
             ttl_max: None,
             no_stale: false,
             strip_set_cookie: false,
         }),
-        Preset::Wordpress => wordpress::response(request, site, status, headers, now),
+        Preset::Wordpress => wordpress::response(rules.wordpress, request, site, status, headers, now),
+    }
+}
+
+/// Whether [`body_check`] may still refuse this answer, so that nobody can say yet that it is stored.
+#[must_use]
+pub fn body_decides(preset: Preset, status: StatusCode, headers: &HeaderMap) -> bool {
+    match preset {
+        Preset::Standard => false,
+        Preset::Wordpress => wordpress::body_decides(status, headers),
+    }
+}
+
+/// How long the origin may take over a request that the preset knows to be slow: administration, cron,
+/// writes, uploads. `None`: as long as any.
+#[must_use]
+pub fn patience(rules: Rules<'_>, facts: &RequestFacts<'_>) -> Option<Duration> {
+    match rules.preset {
+        Preset::Standard => None,
+        Preset::Wordpress => wordpress::is_slow(facts).then_some(rules.wordpress.admin_timeout),
     }
 }
 
@@ -180,16 +210,32 @@ pub fn response(
 /// # Errors
 /// The reason, when the body is not what its headers say (a truncated or empty page).
 pub fn body_check(
-    preset: Preset,
+    rules: Rules<'_>,
     class: PageClass,
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
     now: SystemTime,
 ) -> Result<Option<Duration>, &'static str> {
-    match preset {
+    match rules.preset {
         Preset::Standard => Ok(None),
-        Preset::Wordpress => wordpress::body_check(class, status, headers, body, now),
+        Preset::Wordpress => wordpress::body_check(rules.wordpress, class, status, headers, body, now),
+    }
+}
+
+/// Tags that the preset gives to an answer that is about to be stored, besides those it carries.
+#[must_use]
+pub fn tags(
+    preset: Preset,
+    host: &str,
+    path: &str,
+    class: PageClass,
+    status: StatusCode,
+    headers: &HeaderMap,
+) -> Vec<String> {
+    match preset {
+        Preset::Standard => Vec::new(),
+        Preset::Wordpress => snoop::tags::of(host, path, class, status, headers),
     }
 }
 

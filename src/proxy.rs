@@ -16,6 +16,7 @@ pub mod purge;
 pub mod ray;
 pub mod request;
 pub mod response;
+pub mod snoop;
 pub mod uncacheable;
 pub mod upstream;
 
@@ -71,6 +72,8 @@ pub struct Inner {
     pub lock: &'static CacheKeyLockImpl,
     /// Keys that turned out uncacheable.
     pub uncacheable: &'static Uncacheable,
+    /// What writes changed.
+    pub snooping: snoop::Snooping,
     /// Longest wait for another request's fetch.
     pub lock_wait: Duration,
     /// Request ids.
@@ -108,6 +111,7 @@ impl Gateway {
             uncacheable: Box::leak(Box::new(
                 Uncacheable::new(settings.uncacheable_memory).except_for(Arc::clone(&app.cache)),
             )),
+            snooping: snoop::Snooping::default(),
             lock_wait: settings.lock_wait,
             rays: Rays::new(&live.config.pop, rand::random()),
             server: std::sync::OnceLock::new(),
@@ -280,6 +284,7 @@ impl ProxyHttp for Gateway {
         _end: bool,
         cx: &mut RequestContext,
     ) -> Result<()> {
+        snoop::request_body(cx, body.as_ref());
         request::count_body(cx, body.as_ref().map_or(0, Bytes::len))
     }
 
@@ -310,6 +315,7 @@ impl ProxyHttp for Gateway {
         cx: &mut RequestContext,
     ) -> Result<()> {
         invalidate::after_write(self, session, cx, response).await;
+        snoop::head(self, cx, response);
         response::finish(self, session, cx, response)
     }
 
@@ -317,9 +323,10 @@ impl ProxyHttp for Gateway {
         &self,
         _session: &mut Session,
         body: &mut Option<Bytes>,
-        _end: bool,
+        end: bool,
         cx: &mut RequestContext,
     ) -> Result<Option<Duration>> {
+        snoop::answer_body(self, cx, body.as_ref(), end);
         response::keep_bodyless(cx, body);
         Ok(None)
     }

@@ -3,8 +3,8 @@
 
 use http::{HeaderMap, HeaderValue, Method, header};
 use libfuzzer_sys::fuzz_target;
-use popgate::config::Preset;
-use popgate::preset::{RequestFacts, RequestVerdict, request};
+use popgate::config::{Preset, Wordpress};
+use popgate::preset::{RequestFacts, RequestVerdict, Rules, request};
 
 fuzz_target!(|data: (&str, &str, &[u8])| {
     let (path, query, cookie) = data;
@@ -12,9 +12,14 @@ fuzz_target!(|data: (&str, &str, &[u8])| {
     if let Ok(value) = HeaderValue::from_bytes(cookie) {
         headers.insert(header::COOKIE, value);
     }
+    let wordpress = Wordpress::default();
     let ask = |query| {
+        let rules = Rules {
+            preset: Preset::Wordpress,
+            wordpress: &wordpress,
+        };
         request(
-            Preset::Wordpress,
+            rules,
             &RequestFacts {
                 method: &Method::GET,
                 path,

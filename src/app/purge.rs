@@ -211,7 +211,7 @@ fn base(
         query: query.as_deref(),
         headers: &empty,
     };
-    let query = match preset::request(site.config.preset, &facts) {
+    let query = match preset::request(site.config.rules(), &facts) {
         RequestVerdict::Cache(request) => request.query,
         RequestVerdict::Bypass(_) => query,
     };

@@ -26,7 +26,7 @@ use super::purge::Verdict;
 use super::tiered::Tiered;
 use super::{Entry, KeyHash, PurgeSeq, Times};
 use crate::clock::Clock;
-use crate::config::Preset;
+use crate::config::{Preset, Wordpress};
 use crate::preset::PageClass;
 use crate::purging::litespeed;
 use crate::purging::vary_cookies::carries_any;
@@ -53,6 +53,8 @@ pub struct Lookup {
     pub request: HeaderMap,
     /// The site's preset, for checks of whole bodies.
     pub preset: Preset,
+    /// What the site adds to it.
+    pub wordpress: Arc<Wordpress>,
     /// What was asked for.
     pub class: PageClass,
     /// The object found, to be refreshed by a 304.

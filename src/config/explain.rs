@@ -1,6 +1,7 @@
 //! What a configuration means, for people: `popgate check` prints it.
 
 mod site;
+mod wordpress;
 
 use std::fmt::Write;
 

@@ -10,6 +10,7 @@ mod origin;
 mod root;
 mod server;
 mod site;
+mod wordpress;
 
 pub use cache::{CACHE, CACHE_REDIS, KV, KV_REDIS};
 pub use geo::{GEO, NETWORK};
@@ -17,6 +18,7 @@ pub use origin::{EJECT, HEALTH, ORIGIN, ORIGIN_TIMEOUTS, ORIGIN_TLS};
 pub use root::ROOT;
 pub use server::{ADMIN, CERTIFICATE, LIMITS, LISTEN, LISTEN_TLS, LOG, SHUTDOWN, TIMEOUTS};
 pub use site::{SITE, SITE_CACHE, SITE_PURGE};
+pub use wordpress::{WORDPRESS, WORDPRESS_TTL};
 
 /// A mapping and the keys it may have.
 #[derive(Debug)]
@@ -160,6 +162,8 @@ pub static TABLES: &[&Table] = &[
     &SITE,
     &SITE_PURGE,
     &SITE_CACHE,
+    &WORDPRESS,
+    &WORDPRESS_TTL,
     &LIMITS,
     &TIMEOUTS,
     &SHUTDOWN,

@@ -16,9 +16,11 @@ use super::diagnostic::Diagnostic;
 
 pub mod origin;
 pub mod purge;
+pub mod wordpress;
 
 pub use origin::*;
 pub use purge::*;
+pub use wordpress::*;
 
 /// The whole of one configuration file, checked.
 #[derive(Debug, Clone)]
@@ -284,6 +286,8 @@ pub struct Site {
     pub origin: Option<String>,
     /// Rules for the application behind.
     pub preset: Preset,
+    /// What the site adds to the rules of `preset: wordpress`.
+    pub wordpress: Arc<Wordpress>,
     /// Natively served endpoints.
     pub endpoints: Vec<Endpoint>,
     /// Caching.
@@ -294,6 +298,17 @@ pub struct Site {
     pub purge: SitePurge,
     /// Largest request body; default 64 MiB.
     pub body_max: u64,
+}
+
+impl Site {
+    /// Its preset with what the site adds to it.
+    #[must_use]
+    pub fn rules(&self) -> crate::preset::Rules<'_> {
+        crate::preset::Rules {
+            preset: self.preset,
+            wordpress: &self.wordpress,
+        }
+    }
 }
 
 /// A host in `sites.hosts`, lower case, without port.

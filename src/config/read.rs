@@ -15,6 +15,7 @@ mod redis;
 mod site_cache;
 mod site_purge;
 mod sites;
+mod wordpress;
 
 use std::path::Path;
 

@@ -6,6 +6,8 @@
 
 use http::{HeaderName, Method, header};
 
+use crate::config::{UnknownParameters, Wordpress};
+
 use super::{CacheRequest, PageClass, RequestFacts, RequestVerdict};
 
 mod body;
@@ -16,19 +18,17 @@ mod path;
 mod query;
 mod response;
 mod rest;
+pub mod snoop;
 mod text;
 
 #[cfg(test)]
 mod tests;
 
-pub(super) use body::body_check;
+pub(super) use body::{body_check, body_decides};
 pub(super) use response::response;
 
 use path::PathVerdict;
 use query::Unknown;
-
-/// Freshness of a URL with a parameter that WordPress does not know: anybody can make up another one.
-const UNKNOWN_PARAMETER_TTL: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Headers that overrule the method, the URL or a module of the origin.
 const OVERRIDES: [&str; 8] = [
@@ -63,21 +63,21 @@ const INTERNAL_PREFIXES: [&str; 2] = ["x-litespeed-", "x-accel-"];
 
 /// See [`super::request`]. The order of the rules is part of the contract: the first that speaks gives
 /// the reason.
-pub(super) fn request(facts: &RequestFacts<'_>) -> RequestVerdict {
-    match classify(facts) {
+pub(super) fn request(rules: &Wordpress, facts: &RequestFacts<'_>) -> RequestVerdict {
+    match classify(rules, facts) {
         Ok(request) => RequestVerdict::Cache(request),
         Err(reason) => RequestVerdict::Bypass(reason),
     }
 }
 
-fn classify(facts: &RequestFacts<'_>) -> Result<CacheRequest, &'static str> {
+fn classify(rules: &Wordpress, facts: &RequestFacts<'_>) -> Result<CacheRequest, &'static str> {
     if facts.method != Method::GET && facts.method != Method::HEAD {
         return Err("method");
     }
     if has_body(facts) {
         return Err("body");
     }
-    let path = path::classify(facts.path);
+    let path = path::classify(facts.path, &rules.bypass_paths);
     let (mut class, anonymous_file) = match &path {
         PathVerdict::Never => return Err("path"),
         PathVerdict::Ambiguous => return Err("ambiguous-path"),
@@ -88,13 +88,13 @@ fn classify(facts: &RequestFacts<'_>) -> Result<CacheRequest, &'static str> {
         PathVerdict::Page(class) => (*class, false),
         PathVerdict::PublicFile(class) => (*class, true),
     };
-    if !anonymous_file && cookies::bypass(facts.headers) {
+    if !anonymous_file && cookies::bypass(rules, facts.headers) {
         return Err("cookie");
     }
     if facts.headers.contains_key(header::AUTHORIZATION) {
         return Err("authorization");
     }
-    let query = query::normalise(facts.query.unwrap_or_default())?;
+    let query = query::normalise(rules, facts.query.unwrap_or_default())?;
     if let Some(route) = &query.rest_route {
         rest::check(route, facts.headers)?;
         class = PageClass::Rest;
@@ -106,12 +106,24 @@ fn classify(facts: &RequestFacts<'_>) -> Result<CacheRequest, &'static str> {
         *versioned |= query.versioned;
     }
     let is_file = matches!(class, PageClass::Static { .. } | PageClass::AdminAsset);
+    // Anybody can make up another one.
+    let unknown = query.unknown == Unknown::Present && !is_file;
+    if unknown && rules.unknown_parameters == UnknownParameters::Pass {
+        return Err("unknown-parameter");
+    }
     Ok(CacheRequest {
-        ttl_max: (query.unknown == Unknown::Present && !is_file).then_some(UNKNOWN_PARAMETER_TTL),
+        ttl_max: unknown.then_some(rules.ttl.unknown_parameters),
         query: query.text,
         strip_cookies: true,
         class,
     })
+}
+
+/// See [`super::patience`].
+pub(super) fn is_slow(facts: &RequestFacts<'_>) -> bool {
+    let path = facts.path.to_ascii_lowercase();
+    let writes = facts.method != Method::GET && facts.method != Method::HEAD;
+    writes || path.contains("/wp-admin/") || path.ends_with("/wp-cron.php")
 }
 
 /// A body on a GET: PHP reads it, the key does not.

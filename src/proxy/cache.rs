@@ -110,6 +110,7 @@ fn lookup_for(
         seq: gateway.app.cache.head(),
         request,
         preset: site.config.preset,
+        wordpress: Arc::clone(&site.config.wordpress),
         class,
         found: parking_lot::Mutex::default(),
         varies: AtomicBool::new(false),
@@ -171,7 +172,9 @@ pub fn judge(gateway: &Gateway, cx: &mut RequestContext, meta: &CacheMeta) -> Op
             Some(ForcedFreshness::ForceFresh)
         }
         Reuse::Stale { while_revalidate, .. } => {
-            cx.cache.serve_while_revalidate = while_revalidate;
+            // Whoever looks for a change that was just made must see it.
+            let changed = found.purged_at.is_some() && gateway.snooping.is_outdated(&found.entry);
+            cx.cache.serve_while_revalidate = while_revalidate && !changed;
             cx.cache.cause = Some(if found.purged_at.is_some() {
                 Cause::Purged
             } else {
@@ -292,7 +295,7 @@ pub(super) fn judge_answer(
 ) -> Judged {
     let settings = &site.config.cache;
     let judged = super::purge::freshness(site, cx, request, &head.headers).and_then(|said| {
-        match preset::response(site.config.preset, request, settings, head.status, &said, now) {
+        match preset::response(site.config.rules(), request, settings, head.status, &said, now) {
             ResponseRule::Refuse(reason) => Err(reason),
             ResponseRule::Store(rule) => Ok((rule, said.into_owned())),
         }

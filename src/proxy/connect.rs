@@ -78,6 +78,8 @@ pub struct Wanted<'a> {
     pub host: &'a str,
     /// An upgrade (WebSocket): HTTP/1.1 only, long silence allowed.
     pub upgrade: Option<Duration>,
+    /// How long the origin may be silent at least: the site's preset knows the request to be slow.
+    pub patience: Option<Duration>,
 }
 
 /// The peer for a leased server.
@@ -104,7 +106,11 @@ pub fn peer(
     let options = &mut peer.options;
     options.connection_timeout = Some(timeouts.connect);
     options.total_connection_timeout = Some(timeouts.connect.saturating_mul(2));
-    options.read_timeout = Some(wanted.upgrade.unwrap_or(timeouts.first_byte));
+    options.read_timeout = Some(
+        wanted
+            .upgrade
+            .unwrap_or(timeouts.first_byte.max(wanted.patience.unwrap_or_default())),
+    );
     options.write_timeout = Some(timeouts.write);
     options.idle_timeout = Some(timeouts.idle);
     let http2 = origin.http2 && wanted.upgrade.is_none();

@@ -40,6 +40,8 @@ pub struct RequestContext {
     pub upstream: UpstreamContext,
     /// Bytes of request body seen.
     pub body_seen: u64,
+    /// It may write: its answer is watched for what it changes.
+    pub watched: Option<Box<super::snoop::Watched>>,
     /// A write to be done after the answer.
     pub deferred: Option<Deferred>,
     /// The answer has no body, whatever the engine fetched: HEAD, 204, 304.
@@ -172,6 +174,7 @@ impl RequestContext {
             cache: CacheContext::default(),
             upstream: UpstreamContext::default(),
             body_seen: 0,
+            watched: None,
             deferred: None,
             bodyless: false,
             outcome: None,

@@ -14,7 +14,7 @@ use popgate_filters::{RequestParts, Scheme, spoof};
 
 use super::context::{Facts, RequestContext};
 use super::headers::RequestFields;
-use super::{Gateway, answer, normalise, purge, status_error};
+use super::{Gateway, answer, normalise, purge, snoop, status_error};
 use crate::cache::policy::request::wants_no_bypass;
 use crate::cache::policy::{BypassReason, RequestDecision, request_decision};
 use crate::cache::status::{CacheStatus, Outcome};
@@ -113,6 +113,7 @@ pub async fn filter(gateway: &Gateway, session: &mut Session, cx: &mut RequestCo
     }
     decide_lookup(session, cx, &site);
     purge::pass_chosen(session, cx, &site);
+    snoop::begin(session, cx, &site);
     Ok(false)
 }
 
@@ -283,7 +284,7 @@ fn decide_lookup(session: &mut Session, cx: &mut RequestContext, site: &crate::a
         query: request.uri.query(),
         headers: &request.headers,
     };
-    let (bypass, cacheable) = match preset::request(site.config.preset, &facts) {
+    let (bypass, cacheable) = match preset::request(site.config.rules(), &facts) {
         RequestVerdict::Bypass(reason) => (Some(reason), None),
         RequestVerdict::Cache(request) => (None, Some(request)),
     };

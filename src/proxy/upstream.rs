@@ -3,7 +3,9 @@
 use std::os::fd::RawFd;
 use std::time::Instant;
 
-use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, HOST, TE, TRANSFER_ENCODING};
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH, TE, TRANSFER_ENCODING,
+};
 use http::{HeaderName, Method, StatusCode};
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
@@ -17,6 +19,7 @@ use super::headers::RequestFields;
 use super::request::BACKGROUND;
 use crate::cache::policy::validate::speaks_of;
 use crate::cache::policy::{hop_by_hop, vary};
+use crate::cache::status::Cause;
 use crate::origin::retry::{Attempt, may_retry};
 use crate::origin::{ConnectError, LeaseError, Outcome};
 use crate::preset;
@@ -58,11 +61,24 @@ pub async fn choose(gateway: &Gateway, session: &Session, cx: &mut RequestContex
         upgrade: session
             .is_upgrade_req()
             .then_some(cx.live.config.timeouts.upgraded),
+        patience: patience(session, cx),
     };
     let peer = peer(&lease, &settings, origin.roots.as_ref(), wanted)?;
     cx.upstream.server = Some(lease.server_name().to_owned());
     cx.upstream.lease = Some(lease);
     Ok(Box::new(peer))
+}
+
+/// How long the preset lets the origin take over this request.
+fn patience(session: &Session, cx: &RequestContext) -> Option<std::time::Duration> {
+    let request = session.req_header();
+    let facts = preset::RequestFacts {
+        method: &request.method,
+        path: request.uri.path(),
+        query: request.uri.query(),
+        headers: &request.headers,
+    };
+    preset::patience(cx.site.as_ref()?.config.rules(), &facts)
 }
 
 fn target_hash(session: &Session) -> u128 {
@@ -130,6 +146,15 @@ pub fn request_headers(session: &Session, cx: &RequestContext, request: &mut Req
         // The stored variant must be what the key says: the origin sees the same codings.
         let codings = vary::accept_encoding(&request.headers);
         request.insert_header(ACCEPT_ENCODING, codings)?;
+    }
+    // WordPress makes a feed's validators from the second of its last change: they do not tell two changes in
+    // one second apart.
+    if cached && preset == crate::config::Preset::Wordpress && cx.cache.cause == Some(Cause::Purged) {
+        request.remove_header(&IF_NONE_MATCH);
+        request.remove_header(&IF_MODIFIED_SINCE);
+    }
+    if cx.watched.as_ref().is_some_and(|watched| watched.reads_answer()) {
+        request.insert_header(ACCEPT_ENCODING, "identity")?;
     }
     if let Some(host) = site
         .origin

@@ -16,3 +16,4 @@ mod poison;
 mod rest;
 mod visitor;
 mod world;
+mod writes;

@@ -65,7 +65,10 @@ impl Fill {
         let body = join(self.parts, self.length);
         let now = self.storage.clock.now();
         let life = preset::body_check(
-            lookup.preset,
+            preset::Rules {
+                preset: lookup.preset,
+                wordpress: &lookup.wordpress,
+            },
             lookup.class,
             self.status,
             &self.headers,
@@ -84,6 +87,18 @@ impl Fill {
             _ => headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len())),
         };
         headers.remove(http::header::TRANSFER_ENCODING);
+        let by_preset = preset::tags(
+            lookup.preset,
+            &lookup.host,
+            &lookup.path,
+            lookup.class,
+            self.status,
+            &headers,
+        );
+        let tags = tags::of(&headers)
+            .into_iter()
+            .chain(by_preset.into_iter().map(Into::into))
+            .collect();
         let entry = Entry {
             base: lookup.base,
             root: lookup.root,
@@ -92,7 +107,7 @@ impl Fill {
             path: lookup.path.as_str().into(),
             query: lookup.query.as_deref().map(Into::into),
             status: self.status,
-            tags: tags::of(&headers),
+            tags,
             headers,
             body,
             times,

@@ -6,6 +6,7 @@ use http::{HeaderValue, StatusCode, header};
 use super::*;
 use crate::cache::purge::{PurgeLimits, PurgeUrl};
 
+mod million;
 mod shared;
 
 const START: Duration = Duration::from_secs(1_700_000_000);

@@ -6,7 +6,7 @@ use super::super::model::{
     Endpoint, FilterSpec, HostPattern, Preset, PurgeProtocol, RequestDirectives, Site, SiteCache, SitePurge,
 };
 use super::super::value::{bytes_text, duration_text};
-use super::row;
+use super::{row, wordpress};
 
 pub(super) fn block(out: &mut String, site: &Site) {
     row(
@@ -36,6 +36,9 @@ pub(super) fn block(out: &mut String, site: &Site) {
         );
     }
     cache(out, &site.cache);
+    if site.preset == Preset::Wordpress {
+        wordpress::rows(out, &site.wordpress);
+    }
     row(
         out,
         "filters",

@@ -32,6 +32,12 @@ pub static SITE: Table = Table {
             "Rules of the application behind: `standard` is RFC 9111 and nothing else, `wordpress` knows its cookies and paths.",
         ),
         key(
+            "wordpress",
+            Map(&WORDPRESS),
+            Nothing,
+            "Rules added to those of `preset: wordpress`.",
+        ),
+        key(
             "endpoints",
             List(&Choice(&["fast_user"])),
             Value("[]"),

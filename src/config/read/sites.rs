@@ -9,7 +9,7 @@ use super::super::nearest::{listed, nearest};
 use super::super::reader::{Field, Map, choice};
 use super::super::value::{host_pattern, quoted, url_path};
 use super::origins::Draft;
-use super::{filters, site_cache, site_purge};
+use super::{filters, site_cache, site_purge, wordpress};
 
 /// Hosts and prefixes that are taken, and where.
 type Taken = HashMap<(HostPattern, String), String>;
@@ -104,6 +104,7 @@ fn site(item: &Field<'_>, origins: &BTreeMap<String, Draft>, taken: &mut Taken) 
         path,
         origin,
         preset,
+        wordpress: Arc::new(wordpress::wordpress(&map, preset)),
         endpoints,
         cache: cache(&map, preset),
         filters: filters::filters(&map),

@@ -8,13 +8,11 @@ use regex::bytes::Regex;
 
 use super::files;
 use super::response::media_type;
+use crate::config::Wordpress;
 use crate::preset::PageClass;
 
 /// A page shorter than this is a white screen or an error message.
 const PAGE_MIN: usize = 255;
-
-/// Half the life of a WordPress nonce, seconds; ticks are counted from the epoch.
-const TICK: u64 = 43_200;
 
 /// Time left to a visitor who gets a page in its last moment.
 const GRACE: Duration = Duration::from_secs(3600);
@@ -30,6 +28,7 @@ static NONCE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// See [`crate::preset::body_check`].
 pub(in crate::preset) fn body_check(
+    rules: &Wordpress,
     class: PageClass,
     status: StatusCode,
     headers: &HeaderMap,
@@ -42,7 +41,7 @@ pub(in crate::preset) fn body_check(
         .is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"));
     if encoded {
         // It cannot be read without decoding: assume that there is a nonce.
-        return Ok(page.then(|| nonce_life(now)));
+        return Ok(page.then(|| nonce_left(rules.nonce_life, now)));
     }
     if page && status == StatusCode::OK {
         if body.len() < PAGE_MIN {
@@ -53,7 +52,12 @@ pub(in crate::preset) fn body_check(
         }
     }
     let scanned = page || matches!(class, PageClass::Rest | PageClass::Any);
-    Ok((scanned && has_nonce(body)).then(|| nonce_life(now)))
+    Ok((scanned && has_nonce(body)).then(|| nonce_left(rules.nonce_life, now)))
+}
+
+/// See [`crate::preset::body_decides`].
+pub(in crate::preset) fn body_decides(status: StatusCode, headers: &HeaderMap) -> bool {
+    status == StatusCode::OK && files::is_page(&media_type(headers))
 }
 
 /// Whether a page says `</html>`, looked for from its end.
@@ -68,10 +72,12 @@ fn has_nonce(body: &[u8]) -> bool {
     NONCE.as_ref().is_none_or(|nonce| nonce.is_match(body))
 }
 
-/// How long a page with a nonce made now may live: a nonce is valid in its own tick and the next. 11 to 23
-/// hours.
-fn nonce_life(now: SystemTime) -> Duration {
+/// How long a page with a nonce made now may live: a nonce is valid in its own tick and the next, each half
+/// of its life long and counted from the epoch. 11 to 23 hours by default.
+fn nonce_left(life: Duration, now: SystemTime) -> Duration {
+    let tick = (life.as_secs() / 2).max(1);
     let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let expiry = seconds.div_ceil(TICK).saturating_add(1).saturating_mul(TICK);
-    Duration::from_secs(expiry.saturating_sub(seconds)).saturating_sub(GRACE)
+    let expiry = seconds.div_ceil(tick).saturating_add(1).saturating_mul(tick);
+    let grace = GRACE.min(life / 4);
+    Duration::from_secs(expiry.saturating_sub(seconds)).saturating_sub(grace)
 }

@@ -3,6 +3,7 @@
 use http::{HeaderMap, header};
 
 use super::text::php_name;
+use crate::config::{NamePattern, Wordpress};
 
 /// Begins of names that bypass, lower case: sessions, carts, logins of WordPress and widespread plugins.
 const BYPASS: [&str; 29] = [
@@ -61,12 +62,15 @@ const STRIPPED_FROM_ANSWERS: [&str; 8] = [
 ];
 
 /// Whether any `Cookie` of the request means a person.
-pub(super) fn bypass(headers: &HeaderMap) -> bool {
+pub(super) fn bypass(rules: &Wordpress, headers: &HeaderMap) -> bool {
     headers.get_all(header::COOKIE).iter().any(|field| {
         // Lossy on purpose: a byte that is no text must not hide the cookies beside it.
         String::from_utf8_lossy(field.as_bytes()).split(';').any(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            means_a_person(&php_name(name.trim()), value.trim())
+            let name = php_name(name.trim());
+            let listed = |list: &[NamePattern]| list.iter().any(|pattern| pattern.matches(&name));
+            listed(&rules.bypass_cookies)
+                || !listed(&rules.ignore_cookies) && means_a_person(&name, value.trim())
         })
     })
 }

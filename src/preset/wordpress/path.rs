@@ -89,8 +89,8 @@ const SOLD_FOLDERS: [&str; 2] = ["edd", "woocommerce_uploads"];
 /// Folders of `wp-admin` that hold files only.
 const ADMIN_FILES: [&str; 3] = ["css", "images", "js"];
 
-/// Reads a path as received.
-pub(super) fn classify(raw: &str) -> PathVerdict {
+/// Reads a path as received. `never` are the site's own rules: segments with slashes between them.
+pub(super) fn classify(raw: &str, never: &[String]) -> PathVerdict {
     let decoded = decode(raw, false);
     if is_ambiguous(raw, &decoded) {
         return PathVerdict::Ambiguous;
@@ -101,6 +101,9 @@ pub(super) fn classify(raw: &str) -> PathVerdict {
         decoded
     };
     let segments: Vec<&str> = lower.split('/').filter(|segment| !segment.is_empty()).collect();
+    if never.iter().any(|rule| contains(&segments, rule)) {
+        return PathVerdict::Never;
+    }
     let mut members = false;
     for (at, segment) in segments.iter().enumerate() {
         let rest = &segments[at + 1..];
@@ -116,6 +119,14 @@ pub(super) fn classify(raw: &str) -> PathVerdict {
         }
     }
     PathVerdict::Page(page(&segments))
+}
+
+/// Whether the segments of a rule stand in a row.
+fn contains(segments: &[&str], rule: &str) -> bool {
+    let count = rule.split('/').count();
+    segments
+        .windows(count)
+        .any(|window| window.iter().copied().eq(rule.split('/')))
 }
 
 /// A script other than WordPress's front door, or the front door with a file's name behind it.

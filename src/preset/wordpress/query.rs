@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::text::{decode, hex_pair, php_name};
+use crate::config::{NamePattern, Wordpress};
 use crate::preset::PageClass;
 
 pub(super) mod lists;
@@ -46,7 +47,7 @@ enum Rule {
 /// the last one wins in PHP), percent-encoding in one spelling, values untouched.
 ///
 /// Normalising twice gives the same text.
-pub(super) fn normalise(raw: &str) -> Result<Query, &'static str> {
+pub(super) fn normalise(rules: &Wordpress, raw: &str) -> Result<Query, &'static str> {
     let mut query = Query {
         text: None,
         unknown: Unknown::Absent,
@@ -59,7 +60,7 @@ pub(super) fn normalise(raw: &str) -> Result<Query, &'static str> {
         let (raw_name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let decoded = decode(raw_name, true);
         let name = php_name(&decoded);
-        match rule(&name) {
+        match rule(rules, &name) {
             Rule::Strip => continue,
             Rule::Bypass => return Err("query"),
             Rule::Keyed => note(&mut query, &name, value)?,
@@ -86,7 +87,17 @@ pub(super) fn normalise(raw: &str) -> Result<Query, &'static str> {
     Ok(query)
 }
 
-fn rule(name: &str) -> Rule {
+fn rule(rules: &Wordpress, name: &str) -> Rule {
+    let own = |list: &[NamePattern]| list.iter().any(|pattern| pattern.matches(name));
+    if own(&rules.bypass_parameters) {
+        return Rule::Bypass;
+    }
+    if own(&rules.known_parameters) {
+        return Rule::Keyed;
+    }
+    if own(&rules.ignore_parameters) {
+        return Rule::Strip;
+    }
     let starts = |list: &[&str]| list.iter().any(|prefix| name.starts_with(prefix));
     let listed = |list: &[&str]| list.binary_search(&name).is_ok();
     if listed(&BYPASS) || starts(&BYPASS_PREFIXES) {

@@ -5,36 +5,33 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, StatusCode, header};
 
 use super::{cookies, files, freshness};
-use crate::config::SiteCache;
+use crate::config::{SiteCache, Wordpress};
 use crate::preset::{CacheRequest, FileKind, Freshness, PageClass, ResponseRule, StoreRule};
 
-const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
-
-/// Freshness of a "not found" that WordPress marks as uncacheable: long enough to hold off a storm, short
-/// enough for a post that is just being published.
-const NOT_FOUND: Duration = Duration::from_secs(10);
 
 /// Longest freshness of a "not found", whatever it says.
 const NOT_FOUND_MAX: Duration = MINUTE;
 
 /// See [`crate::preset::response`].
 pub(in crate::preset) fn response(
+    rules: &Wordpress,
     request: &CacheRequest,
     site: &SiteCache,
     status: StatusCode,
     headers: &HeaderMap,
     now: SystemTime,
 ) -> ResponseRule {
-    match decide(request, site, status, headers, now) {
+    match decide(rules, request, site, status, headers, now) {
         Ok(rule) => ResponseRule::Store(rule),
         Err(reason) => ResponseRule::Refuse(reason),
     }
 }
 
 fn decide(
+    rules: &Wordpress,
     request: &CacheRequest,
     site: &SiteCache,
     status: StatusCode,
@@ -49,11 +46,11 @@ fn decide(
     personal(headers)?;
     let strip_set_cookie = harmless_cookies(class, headers)?;
     let freshness = match freshness::forbidden(headers) {
-        Some(reason) => core_nocache(class, status, headers).ok_or(reason)?,
+        Some(reason) => core_nocache(rules, class, status, headers).ok_or(reason)?,
         None => match freshness::targeted(headers, now)? {
             Some(said) => said,
             None => Freshness::Policy {
-                default: default_ttl(class, status, &media_type, site),
+                default: default_ttl(rules, class, status, &media_type, site),
             },
         },
     };
@@ -136,13 +133,18 @@ fn harmless_cookies(class: PageClass, headers: &HeaderMap) -> Result<bool, &'sta
 }
 
 /// WordPress marks its own 404s and redirects as uncacheable although they are the same for everybody.
-fn core_nocache(class: PageClass, status: StatusCode, headers: &HeaderMap) -> Option<Freshness> {
+fn core_nocache(
+    rules: &Wordpress,
+    class: PageClass,
+    status: StatusCode,
+    headers: &HeaderMap,
+) -> Option<Freshness> {
     if class == PageClass::Rest || !freshness::is_core_nocache(headers) {
         return None;
     }
     let ttl = match status.as_u16() {
-        404 => NOT_FOUND,
-        301 => MINUTE,
+        404 => rules.ttl.not_found,
+        301 => rules.ttl.redirect.min(MINUTE),
         _ => return None,
     };
     Some(Freshness::Fixed {
@@ -154,18 +156,27 @@ fn core_nocache(class: PageClass, status: StatusCode, headers: &HeaderMap) -> Op
 
 /// Freshness of an answer that says nothing. The site's `ttl` is what a page lives; nothing dynamic
 /// lives longer by default, and a site with `ttl: 0s` stores only what says so itself and files.
-fn default_ttl(class: PageClass, status: StatusCode, media_type: &str, site: &SiteCache) -> Duration {
+fn default_ttl(
+    rules: &Wordpress,
+    class: PageClass,
+    status: StatusCode,
+    media_type: &str,
+    site: &SiteCache,
+) -> Duration {
+    let of = &rules.ttl;
     let dynamic = |ttl: Duration| ttl.min(site.ttl);
     match (status.as_u16(), class) {
-        (404, _) => dynamic(NOT_FOUND),
+        (404, _) => dynamic(of.not_found),
         (410, _) => dynamic(MINUTE),
-        (301 | 308, _) => dynamic(300 * SECOND),
+        (301 | 308, _) => dynamic(of.redirect),
         (302 | 307, PageClass::Favicon) => DAY,
         (200 | 203, PageClass::Html) if files::is_page(media_type) => site.ttl,
-        (200 | 203, PageClass::Search | PageClass::Rest) => dynamic(MINUTE),
-        (200 | 203, PageClass::Feed | PageClass::Sitemap) => dynamic(300 * SECOND),
+        (200 | 203, PageClass::Search) => dynamic(of.search),
+        (200 | 203, PageClass::Rest) => dynamic(of.rest),
+        (200 | 203, PageClass::Feed) => dynamic(of.feed),
+        (200 | 203, PageClass::Sitemap) => dynamic(of.sitemap),
         (200 | 203, PageClass::Robots) => dynamic(HOUR),
-        (200, PageClass::Static { versioned: true, .. } | PageClass::AdminAsset) => 365 * DAY,
+        (200, PageClass::Static { versioned: true, .. } | PageClass::AdminAsset) => of.versioned_file,
         // A text or a document may be written by a plugin (`ads.txt`) or replaced under its name.
         (
             200,
@@ -173,8 +184,9 @@ fn default_ttl(class: PageClass, status: StatusCode, media_type: &str, site: &Si
                 kind: FileKind::Download,
                 ..
             },
-        ) => HOUR,
-        (200, PageClass::Static { .. } | PageClass::Favicon) => 7 * DAY,
+        ) => of.download,
+        (200, PageClass::Static { .. }) => of.file,
+        (200, PageClass::Favicon) => 7 * DAY,
         _ => Duration::ZERO,
     }
 }

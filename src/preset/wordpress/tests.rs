@@ -2,14 +2,26 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use crate::config::Preset;
-use crate::preset::{CacheRequest, PageClass, RequestFacts, RequestVerdict, request};
+use std::sync::LazyLock;
+
+use crate::config::{Preset, Wordpress};
+use crate::preset::{CacheRequest, PageClass, RequestFacts, RequestVerdict, Rules, request};
 
 mod answers;
 mod cookie_rules;
 mod path_rules;
 mod properties;
 mod query_rules;
+
+static DEFAULTS: LazyLock<Wordpress> = LazyLock::new(Wordpress::default);
+
+/// The preset as it is.
+fn plain() -> Rules<'static> {
+    Rules {
+        preset: Preset::Wordpress,
+        wordpress: &DEFAULTS,
+    }
+}
 
 /// Headers from pairs.
 fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
@@ -35,7 +47,7 @@ fn ask(method: &Method, target: &str, pairs: &[(&str, &str)]) -> RequestVerdict 
     };
     let headers = headers(pairs);
     request(
-        Preset::Wordpress,
+        plain(),
         &RequestFacts {
             method,
             path,
@@ -100,7 +112,10 @@ fn authorization_bypasses() {
 fn the_standard_preset_leaves_the_request_alone() {
     let headers = headers(&[("cookie", "wordpress_logged_in_x=1")]);
     let verdict = request(
-        Preset::Standard,
+        Rules {
+            preset: Preset::Standard,
+            ..plain()
+        },
         &RequestFacts {
             method: &Method::GET,
             path: "/wp-admin/",

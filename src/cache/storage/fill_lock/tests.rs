@@ -65,6 +65,7 @@ impl Cache {
             seq: self.tiers.head(),
             request: HeaderMap::new(),
             preset: Preset::Standard,
+            wordpress: Arc::default(),
             class: PageClass::Any,
             found: Mutex::new(found),
             varies: false.into(),

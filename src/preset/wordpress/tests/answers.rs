@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::StatusCode;
 
-use super::{cached, headers};
+use super::{cached, headers, plain};
 use crate::config::{Preset, RequestDirectives, SiteCache};
 use crate::preset::{
     CacheRequest, FileKind, Freshness, PageClass, ResponseRule, StoreRule, body_check, drops_response_header,
@@ -42,7 +42,7 @@ fn now() -> SystemTime {
 
 fn rule(request: &CacheRequest, status: u16, pairs: &[(&str, &str)]) -> ResponseRule {
     response(
-        Preset::Wordpress,
+        plain(),
         request,
         &site(),
         StatusCode::from_u16(status).unwrap(),
@@ -121,7 +121,7 @@ fn a_site_without_ttl_stores_nothing_dynamic_by_default() {
         ("/robots.txt", "text/plain"),
     ] {
         let rule = response(
-            Preset::Wordpress,
+            plain(),
             &cached(target, &[]),
             &site,
             StatusCode::OK,
@@ -316,7 +316,7 @@ fn check(
     at: SystemTime,
 ) -> Result<Option<Duration>, &'static str> {
     body_check(
-        Preset::Wordpress,
+        plain(),
         PageClass::Html,
         StatusCode::from_u16(status).unwrap(),
         &headers(pairs),
@@ -379,7 +379,7 @@ fn files_are_not_scanned() {
         versioned: false,
     };
     let life = body_check(
-        Preset::Wordpress,
+        plain(),
         class,
         StatusCode::OK,
         &headers(&[("content-type", "text/javascript")]),
