@@ -290,7 +290,11 @@ fn what_was_fetched_before_a_stop_is_in_doubt_until_the_stream_was_read() {
     );
     log.beat_once(now + Duration::from_secs(5), log.clock.now());
     assert_eq!(log.verdict(&before), Verdict::Stale { at: log.clock.now() });
-    assert_eq!(log.verdict(&entry(1, log.head())), Verdict::Valid, "fetched since");
+    assert_eq!(
+        log.verdict(&entry(1, log.head())),
+        Verdict::Valid,
+        "fetched since"
+    );
     assert!(!log.close_gap(epoch), "read before the stop");
     assert!(log.close_gap(log.gap_epoch()));
     assert_eq!(log.verdict(&before), Verdict::Valid);

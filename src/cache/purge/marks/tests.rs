@@ -133,7 +133,11 @@ fn a_domain_covers_every_host_below_it_and_not_itself() {
         let marks = marks(&[(scope.clone(), soft(5))]);
         let verdict = |host| marks.verdict(&entry(1, host, "/x", &["t"], 1));
         let stale = Verdict::Stale { at: at(5) };
-        assert_eq!([verdict("a.b.example"), verdict("c.a.b.example")], [stale; 2], "{scope:?}");
+        assert_eq!(
+            [verdict("a.b.example"), verdict("c.a.b.example")],
+            [stale; 2],
+            "{scope:?}"
+        );
         assert_eq!(
             [verdict("b.example"), verdict("ab.example"), verdict("example")],
             [Verdict::Valid; 3],
@@ -165,11 +169,17 @@ fn expressions_are_few_and_what_is_none_purges_the_host() {
         Verdict::Stale { at: at(1) },
         "the oldest purge the host"
     );
-    assert_eq!(marks.verdict(&entry(1, "a", "/199", &[], 199)), Verdict::Stale { at: at(200) });
+    assert_eq!(
+        marks.verdict(&entry(1, "a", "/199", &[], 199)),
+        Verdict::Stale { at: at(200) }
+    );
     assert_eq!(marks.verdict(&entry(1, "a", "/198", &[], 199)), Verdict::Valid);
     assert_eq!(marks.verdict(&entry(1, "b", "/199", &[], 0)), Verdict::Valid);
     let bad = self::marks(&[(pattern("a", "("), soft(5))]);
-    assert_eq!(bad.verdict(&entry(1, "a", "/", &[], 1)), Verdict::Stale { at: at(5) });
+    assert_eq!(
+        bad.verdict(&entry(1, "a", "/", &[], 1)),
+        Verdict::Stale { at: at(5) }
+    );
 }
 
 #[test]
