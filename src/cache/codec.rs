@@ -302,7 +302,7 @@ fn object(slot: KeyHash, frame: &Bytes, reader: &mut Reader<'_>) -> Result<Entry
         times,
         seq,
         tags,
-        searched: Searched::default(),
+        searched: Searched::foreign(),
     })
 }
 

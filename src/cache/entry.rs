@@ -83,27 +83,50 @@ pub struct Entry {
     pub searched: Searched,
 }
 
-/// A note of the purge log in an entry, so that it is searched once per purge and not once per hit.
+/// A note of the purge log in an entry, so that it is searched once per purge and not once per hit. It is
+/// this process' own and goes nowhere with the entry.
 #[derive(Debug, Default)]
-pub struct Searched(AtomicU64);
+pub struct Searched {
+    revision: AtomicU64,
+    foreign: bool,
+}
 
 impl Searched {
+    /// For an entry that another process may have fetched.
+    #[must_use]
+    pub fn foreign() -> Self {
+        Self {
+            foreign: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether another process may have fetched the entry: then its place says nothing about places that
+    /// were counted here.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        self.foreign
+    }
+
     /// Whether nothing was found at this revision of the log.
     #[must_use]
     pub fn is(&self, revision: u64) -> bool {
-        self.0.load(Ordering::Relaxed) == revision
+        self.revision.load(Ordering::Relaxed) == revision
     }
 
     /// Notes that nothing was found at this revision.
     pub fn set(&self, revision: u64) {
-        self.0.store(revision, Ordering::Relaxed);
+        self.revision.store(revision, Ordering::Relaxed);
     }
 }
 
 impl Clone for Searched {
     /// A copy is another entry: the log is searched anew.
     fn clone(&self) -> Self {
-        Self::default()
+        Self {
+            revision: AtomicU64::default(),
+            foreign: self.foreign,
+        }
     }
 }
 

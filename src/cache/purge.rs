@@ -206,14 +206,14 @@ impl PurgeLog {
         PurgeSeq(self.head.load(Ordering::Acquire))
     }
 
-    /// Whether an entry is purged. Two atomic loads for entries newer than the last purge and for those
+    /// Whether an entry is purged. A few atomic loads for entries newer than the last purge and for those
     /// that were looked at since.
     #[must_use]
     pub fn verdict(&self, entry: &Entry) -> Verdict {
         if self.limits.shared {
             self.feel_pulse();
         }
-        if entry.seq.0 >= self.newest.load(Ordering::Acquire) {
+        if entry.seq.0 >= self.newest.load(Ordering::Acquire) && !self.gap.is_open() {
             return Verdict::Valid;
         }
         let revision = self.revision.load(Ordering::Acquire);
@@ -221,7 +221,7 @@ impl PurgeLog {
             return Verdict::Valid;
         }
         let found = self.state.read().marks.verdict(entry);
-        let verdict = found.and(self.gap.verdict(entry.seq));
+        let verdict = found.and(self.gap.verdict(entry));
         if verdict == Verdict::Valid {
             // The marks searched are at least those of the revision read before.
             entry.searched.set(revision);

@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderName};
 use prometheus::IntCounter;
 
 use super::codec;
-use super::entry::{Entry, PurgeSeq, Times};
+use super::entry::{Entry, PurgeSeq, Searched, Times};
 use super::key::KeyHash;
 use super::memory::{self, Alias, Memory, Slot, VariantFn, VaryNames};
 use super::purge::{self, Proof, PurgeId, PurgeLog, PurgeReport, PurgeRequest, Purged, Reached, Verdict};
@@ -246,6 +246,7 @@ impl Tiered {
             headers,
             times: codec::normalise(times),
             seq,
+            searched: Searched::default(),
             ..old.clone()
         });
         let entry = Arc::new(entry);

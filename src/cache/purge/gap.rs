@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::{PurgeLog, Verdict};
-use crate::cache::entry::PurgeSeq;
+use crate::cache::entry::Entry;
 
 /// Pace of the beats.
 const BEAT: Duration = Duration::from_millis(25);
@@ -80,9 +80,16 @@ impl Gap {
         }
     }
 
-    /// What the gap says about an entry whose fetch began at `seq`.
-    pub(super) fn verdict(&self, seq: PurgeSeq) -> Verdict {
-        if seq.0 >= self.place.load(Ordering::Acquire) {
+    /// Whether there is one.
+    pub(super) fn is_open(&self) -> bool {
+        self.place.load(Ordering::Acquire) != 0
+    }
+
+    /// What the gap says about an entry. Places counted by other popgates are not those counted here, so
+    /// what may have been fetched by one of them is in doubt whatever its place.
+    pub(super) fn verdict(&self, entry: &Entry) -> Verdict {
+        let place = self.place.load(Ordering::Acquire);
+        if place == 0 || (entry.seq.0 >= place && !entry.searched.is_foreign()) {
             return Verdict::Valid;
         }
         let doubt = self.doubt.lock();
@@ -241,7 +248,7 @@ impl PurgeLog {
     pub fn in_doubt(&self) -> bool {
         self.limits.shared && {
             self.feel_pulse();
-            self.gap.place.load(Ordering::Acquire) != 0
+            self.gap.is_open()
         }
     }
 
@@ -251,7 +258,7 @@ impl PurgeLog {
             let closed = self.gap.closed.notified();
             tokio::pin!(closed);
             closed.as_mut().enable();
-            if self.gap.place.load(Ordering::Acquire) == 0 {
+            if !self.gap.is_open() {
                 return;
             }
             let waited = self.gap.doubt.lock().noticed.elapsed();

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use super::*;
-use crate::cache::entry::Times;
+use crate::cache::entry::{Searched, Times};
 use crate::cache::key::KeyHash;
 
 mod shared;
@@ -299,6 +299,19 @@ fn what_was_fetched_before_a_stop_is_in_doubt_until_the_stream_was_read() {
     assert!(log.close_gap(log.gap_epoch()));
     assert_eq!(log.verdict(&before), Verdict::Valid);
     assert_eq!(log.metrics.purge_gaps.get(), 1);
+}
+
+#[test]
+fn what_another_popgate_fetched_is_in_doubt_whatever_its_place() {
+    let (log, now) = beating();
+    log.beat_once(now + Duration::from_secs(5), log.clock.now());
+    let theirs = Entry {
+        searched: Searched::foreign(),
+        ..entry(1, PurgeSeq(log.head().0 + 7))
+    };
+    assert!(matches!(log.verdict(&theirs), Verdict::Stale { .. }));
+    log.close_gap(log.gap_epoch());
+    assert_eq!(log.verdict(&theirs), Verdict::Valid);
 }
 
 #[test]

@@ -39,6 +39,16 @@ impl Pops {
     }
 }
 
+/// Stops a popgate, and waits until all of it stands still.
+async fn stop(gateway: &Gateway) {
+    gateway.signal("STOP");
+    let state = format!("/proc/{}/status", gateway.pid());
+    eventually("it stands still", async || {
+        std::fs::read_to_string(&state).unwrap().contains("State:\tT")
+    })
+    .await;
+}
+
 async fn proof(gateway: &Gateway, id: &str) -> Value {
     let response = gateway.admin(Req::get(&format!("/purge/{id}"))).await.unwrap();
     assert_eq!(response.status, 200, "{response:?}");
@@ -101,7 +111,7 @@ async fn one_that_was_stopped_never_serves_the_purged_page_as_fresh() {
         let mut early = Http1::connect(stopped.address()).await;
         let mut late = Http1::connect(stopped.address()).await;
         late.get("/").await;
-        stopped.signal("STOP");
+        stop(stopped).await;
         let since = Instant::now();
         // Lies in its socket all the time.
         early.request(&Req::get("/post-7/")).await;
@@ -132,7 +142,7 @@ async fn a_page_that_was_not_purged_is_a_hit_after_a_stop() {
     pops.warm("/category/").await;
     let stopped = &pops.all[2];
     let before = stopped.get("/category/").await.text();
-    stopped.signal("STOP");
+    stop(stopped).await;
     let since = Instant::now();
     let id = purge(&pops.all[0], json!({ "tags": ["p-15"] })).await;
     eventually("a while passes", async || {
