@@ -21,8 +21,9 @@ pub async fn by_method(
     cx: &RequestContext,
     site: &SiteRuntime,
 ) -> Answer {
-    // The peer counts, not whom it speaks for: an address in a header is no permission.
-    if !is_trusted(cx.facts.peer, &site.config.purge_from) {
+    // An address in a header is no permission, and a proxy's permission is not that of whom it speaks for.
+    let allowed = |address| is_trusted(address, &site.config.purge_from);
+    if !allowed(cx.facts.peer) || !allowed(cx.facts.visitor.ip) {
         return answer::text(
             StatusCode::METHOD_NOT_ALLOWED,
             "PURGE is not allowed for this address\n",

@@ -193,6 +193,32 @@ async fn the_purge_method_is_refused_from_other_addresses() {
 }
 
 #[tokio::test]
+async fn the_purge_method_is_refused_from_visitors_behind_an_allowed_proxy() {
+    let origin = Origin::fixed(Answer::fresh("x")).await;
+    let conf = Conf::origin(&origin).with(json!({ "trusted_proxies": ["127.0.0.0/8"] }));
+    let gateway = Gateway::start(conf).await;
+    gateway.get("/").await;
+    for (visitor, status) in [("203.0.113.9", 405), ("127.0.0.1", 200)] {
+        let purge = Req::new("PURGE", "/").header("X-Forwarded-For", visitor);
+        assert_eq!(gateway.fetch(purge).await.status, status, "{visitor}");
+    }
+}
+
+#[tokio::test]
+async fn a_purge_of_urls_that_no_site_serves_is_refused() {
+    let (_origin, gateway) = warm(&[]).await;
+    let response = gateway
+        .purge(json!({ "urls": ["https://typo.example/a", "nonsense"] }))
+        .await;
+    assert_eq!(response.status, 400, "{response:?}");
+    assert!(response.text().contains("typo.example"), "{response:?}");
+    // Lists of plugins name hosts that are served elsewhere.
+    gateway
+        .purged(json!({ "urls": ["https://cdn.example/a", url("/a")] }))
+        .await;
+}
+
+#[tokio::test]
 async fn a_successful_unsafe_request_invalidates_its_url() {
     for method in ["POST", "PUT", "DELETE", "PATCH"] {
         let (_origin, gateway) = warm(&["/a", "/b"]).await;

@@ -97,7 +97,7 @@ pub static LIMITS: Table = Table {
         ),
         key(
             "headers",
-            integer(10, 10_000),
+            integer(10, 256),
             Value("100"),
             "Number of request headers (431).",
         ),
