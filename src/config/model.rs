@@ -89,6 +89,9 @@ pub struct CertificateFiles {
     pub key: PathBuf,
 }
 
+/// Shortest admin token, in bytes: shorter ones can be guessed.
+pub const ADMIN_TOKEN_BYTES_MIN: usize = 16;
+
 /// The admin listener: metrics, health, purge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin {

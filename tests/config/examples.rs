@@ -17,7 +17,7 @@ fn load(file: &Path) -> Config {
             Some("crt") => certificate(&path, &path.with_extension("key")),
             Some("key") => {}
             Some("mmdb") => put(&path, mmdb(path.file_stem().unwrap().to_str().unwrap())),
-            _ => put(&path, "one line\n"),
+            _ => put(&path, "one long line of a secret\n"),
         }
     }
     let copy = folder.path().join("popgate.yaml");

@@ -79,7 +79,7 @@ pub static ADMIN: Table = Table {
             "token_file",
             Path,
             Nothing,
-            "File with the bearer token that `POST`s must carry, and everything else too when the address is off loopback.",
+            "File with the bearer token, one line of at least 16 bytes, that every request but the two health checks must carry.",
         ),
     ],
 };
