@@ -103,7 +103,7 @@ pub static LIMITS: Table = Table {
         ),
         key(
             "uri_bytes",
-            size(256, MIB),
+            size(256, 60 * KIB),
             Value("8KiB"),
             "Bytes of the request target (414).",
         ),
