@@ -122,7 +122,7 @@ pub static LIMITS: Table = Table {
         key(
             "keepalive_requests",
             integer(1, 1_000_000_000),
-            Value("10000"),
+            Value("1000000"),
             "Requests on one keep-alive connection before it is closed.",
         ),
     ],
