@@ -392,7 +392,7 @@ pub struct Limits {
     pub connections: usize,
     /// Streams per HTTP/2 connection; default 100.
     pub h2_streams: u32,
-    /// Requests per keep-alive connection; default 10 000.
+    /// Requests per keep-alive connection; default 1 000 000.
     pub keepalive_requests: u32,
 }
 
