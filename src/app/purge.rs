@@ -61,6 +61,9 @@ pub enum PurgeError {
         /// As given.
         value: String,
     },
+    /// URLs of hosts that are no site's, and nothing else.
+    #[error("urls: no site serves \"{0}\"; see `hosts` of the sites")]
+    NoSite(String),
     /// A malformed host.
     #[error("hosts[{index}]: \"{value}\" is no host; write it like blog.example")]
     BadHost {
@@ -121,7 +124,10 @@ fn resolve(live: &Live, input: &PurgeInput) -> Result<PurgeRequest, PurgeError> 
         };
         request.hosts.push(host.into());
     }
-    Ok(request)
+    match input.urls.first() {
+        Some(url) if request.names_nothing() => Err(PurgeError::NoSite(url.clone())),
+        _ => Ok(request),
+    }
 }
 
 /// Tags on all sites, or on those that were named.

@@ -91,6 +91,9 @@ pub struct CertificateFiles {
     pub key: PathBuf,
 }
 
+/// Shortest admin token, in bytes: shorter ones can be guessed.
+pub const ADMIN_TOKEN_BYTES_MIN: usize = 16;
+
 /// The admin listener: metrics, health, purge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin {
@@ -396,7 +399,7 @@ pub struct Limits {
     pub connections: usize,
     /// Streams per HTTP/2 connection; default 100.
     pub h2_streams: u32,
-    /// Requests per keep-alive connection; default 10 000.
+    /// Requests per keep-alive connection; default 1 000 000.
     pub keepalive_requests: u32,
 }
 

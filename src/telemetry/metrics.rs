@@ -72,7 +72,7 @@ macro_rules! metrics {
 metrics! {
     requests: counters "popgate_requests_total" ["site", "status", "cache"] "Requests answered, by site, status and cache result (the X-Cache value in lower case).";
     request_seconds: histograms "popgate_request_seconds" ["site", "cache"] "Seconds from the request's header being read to the end of the answer.";
-    rejected: counters "popgate_rejected_total" ["reason"] "Requests refused before they reached a site: bad_host, unknown_site, header_too_large, uri_too_long, body_too_large, bad_request.";
+    rejected: counters "popgate_rejected_total" ["reason"] "Requests refused before they reached a site: bad_host, unknown_site, header_too_large, uri_too_long, body_too_large, slow_header, bad_request.";
     connections: gauge "popgate_connections" [] "Client connections open now.";
     connections_max: gauge "popgate_connections_max" [] "Client connections allowed (limits.connections).";
     connections_total: counters "popgate_connections_total" ["result"] "Client connections: accepted, tls_failed, proxy_header_failed.";

@@ -124,6 +124,12 @@ impl PurgeRequest {
         self
     }
 
+    /// Whether there is nothing to purge.
+    #[must_use]
+    pub fn names_nothing(&self) -> bool {
+        self.scopes().is_empty()
+    }
+
     /// All it names.
     pub(super) fn scopes(&self) -> Vec<Scope> {
         let mut scopes = Vec::new();

@@ -138,7 +138,7 @@ fn the_defaults_are_those_the_model_promises() {
         (config.limits.connections, config.limits.h2_streams),
         (20_000, 100)
     );
-    assert_eq!(config.limits.keepalive_requests, 10_000);
+    assert_eq!(config.limits.keepalive_requests, 1_000_000);
     assert_eq!(
         (config.timeouts.handshake, config.timeouts.keepalive),
         (seconds(10), seconds(60))
