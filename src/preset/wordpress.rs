@@ -61,6 +61,16 @@ const INTERNAL: [&str; 9] = [
 /// Prefixes of such answer headers.
 const INTERNAL_PREFIXES: [&str; 2] = ["x-litespeed-", "x-accel-"];
 
+/// Request headers that [`request`] reads; a test holds it to that.
+pub(super) const READS: [&str; 6] = [
+    "authorization",
+    "content-length",
+    "cookie",
+    "origin",
+    "transfer-encoding",
+    "x-wp-nonce",
+];
+
 /// See [`super::request`]. The order of the rules is part of the contract: the first that speaks gives
 /// the reason.
 pub(super) fn request(rules: &Wordpress, facts: &RequestFacts<'_>) -> RequestVerdict {

@@ -15,7 +15,6 @@ use super::Gateway;
 use super::context::{Key, RequestContext, Validation};
 use super::freshen;
 use super::headers::RequestFields;
-use super::key::{Target, hashes};
 use super::request::mark_background;
 use crate::app::SiteRuntime;
 use crate::cache::Times;
@@ -30,6 +29,7 @@ use crate::cache::policy::{
 use crate::cache::status::Cause;
 use crate::cache::storage::{FoundEntry, Lookup, Storing, engine_key, engine_meta};
 use crate::preset::{self, Freshness, PageClass, ResponseRule, StoreRule};
+use crate::serve::key::{Target, hashes};
 
 /// Times a waiter may wake to a fill that was not for it (another variant, a failed fill) before it
 /// fetches on its own.

@@ -4,12 +4,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderName, Method, StatusCode, header};
 use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddr;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
-use popgate_filters::context::{effective_scheme, inherited_country};
 use popgate_filters::{RequestParts, Scheme, spoof};
 
 use super::context::{Facts, RequestContext};
@@ -21,7 +20,7 @@ use crate::cache::status::{CacheStatus, Outcome};
 use crate::config::ClientTimeouts;
 use crate::endpoint::{self, Route};
 use crate::preset::{self, RequestVerdict};
-use crate::visitor::{Claims, visitor};
+use crate::serve::client::client;
 
 /// Carries scheme and visitor of the request that caused a background refresh into it; a client's own
 /// is dropped.
@@ -152,29 +151,19 @@ fn learn_visitor(gateway: &Gateway, session: &mut Session, cx: &mut RequestConte
         connection_facts(session)
     };
     let request = session.req_header();
-    let bytes = |name: &str| request.headers.get(name).map(HeaderValue::as_bytes);
-    let claims = Claims {
-        forwarded_for: request
-            .headers
-            .get_all("x-forwarded-for")
-            .iter()
-            .map(HeaderValue::as_bytes)
-            .collect(),
-        connecting_ip: bytes("cf-connecting-ip"),
-        real_ip: bytes("x-real-ip"),
-    };
-    let who = visitor(peer, &cx.live.config.trusted_proxies, &claims);
-    cx.facts = Facts {
-        scheme: effective_scheme(connection, who.peer_trusted, bytes("x-forwarded-proto")),
-        inherited_country: inherited_country(who.peer_trusted, bytes("cf-ipcountry")),
-        forwarded_host: who
-            .peer_trusted
-            .then(|| bytes("x-forwarded-host").and_then(|value| std::str::from_utf8(value).ok()))
-            .flatten()
-            .map(str::to_owned),
-        geo: gateway.app.geo.lookup(who.ip),
+    let asks = client(
         peer,
-        visitor: who,
+        connection,
+        &cx.live.config.trusted_proxies,
+        &request.headers,
+    );
+    cx.facts = Facts {
+        scheme: asks.scheme,
+        inherited_country: asks.inherited_country,
+        forwarded_host: asks.forwarded_host,
+        geo: gateway.app.geo.lookup(asks.visitor.ip),
+        peer,
+        visitor: asks.visitor,
         ..std::mem::replace(&mut cx.facts, Facts::unknown())
     };
     let trusted = cx.facts.visitor.peer_trusted;

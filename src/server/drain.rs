@@ -3,6 +3,7 @@
 //! Running → announcing (`/readyz` fails, listeners still accept) → draining (listeners closed, requests
 //! in flight finish, connections close after their next answer) → stopped.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -28,6 +29,8 @@ pub struct Lifecycle {
     phase: watch::Sender<Phase>,
     /// Pingora's own form of the news: true from draining on.
     shutdown: watch::Sender<bool>,
+    /// The same, for those who ask often.
+    draining: AtomicBool,
 }
 
 impl Default for Lifecycle {
@@ -35,6 +38,7 @@ impl Default for Lifecycle {
         Self {
             phase: watch::Sender::new(Phase::Starting),
             shutdown: watch::Sender::new(false),
+            draining: AtomicBool::new(false),
         }
     }
 }
@@ -56,6 +60,7 @@ impl Lifecycle {
             forward
         });
         if phase >= Phase::Draining {
+            self.draining.store(true, Ordering::Release);
             self.shutdown.send_replace(true);
         }
     }
@@ -66,11 +71,26 @@ impl Lifecycle {
         self.phase() == Phase::Running
     }
 
+    /// Whether connections close after their next answer.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
     /// Resolves when `phase` or a later one is reached.
     pub async fn reached(&self, phase: Phase) {
         let mut receiver = self.phase.subscribe();
         // The sender lives in self, so this cannot fail while we wait.
         let _ = receiver.wait_for(|current| *current >= phase).await;
+    }
+
+    /// [`Self::reached`] of [`Phase::Draining`], for those who keep it.
+    pub fn draining(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut receiver = self.phase.subscribe();
+        async move {
+            // An error means that the process' phase is gone, and so will be its connections.
+            let _ = receiver.wait_for(|current| *current >= Phase::Draining).await;
+        }
     }
 
     /// Pingora's shutdown watch.

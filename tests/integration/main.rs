@@ -36,6 +36,7 @@ mod freshness;
 mod geo_databases;
 mod harness;
 mod invalidation;
+mod lane;
 mod lifecycle;
 mod listeners;
 mod memory;

@@ -27,6 +27,7 @@ fn entry() -> Entry {
         },
         seq: PurgeSeq(u64::MAX - 3),
         tags: ["post-1".into(), "home".into()].into(),
+        wire: Wire::default(),
     }
 }
 
@@ -232,6 +233,7 @@ prop_compose! {
                 stale_if_error: Duration::from_millis(times[4]),
             },
             seq: PurgeSeq(seq), tags: tags.into_iter().map(String::into_boxed_str).collect(),
+            wire: Wire::default(),
         }
     }
 }

@@ -45,6 +45,7 @@ fn entry(slot: u128, body: usize, clock: &Clock) -> Entry {
         },
         seq: PurgeSeq(1),
         tags: Box::default(),
+        wire: Default::default(),
     }
 }
 

@@ -157,6 +157,7 @@ fn entry(slot: u128, body: usize, log: &PurgeLog) -> Entry {
         },
         seq: log.head(),
         tags: Box::default(),
+        wire: Default::default(),
     }
 }
 

@@ -14,7 +14,7 @@ use pingora_core::Result;
 
 use super::{CacheStorage, Lookup, Storing};
 use crate::cache::policy::vary::{content_language, language_slot, variant_slot};
-use crate::cache::{Entry, Times, tags};
+use crate::cache::{Entry, Times, Wire, tags};
 use crate::preset;
 
 /// A fill in progress.
@@ -106,6 +106,7 @@ impl Fill {
             path: lookup.path.as_str().into(),
             status: self.status,
             tags,
+            wire: Wire::default(),
             headers,
             body,
             times,

@@ -88,6 +88,7 @@ impl Cache {
             },
             seq: self.tiers.head(),
             tags: [].into(),
+            wire: Default::default(),
         };
         self.tiers.put(entry, &[]);
         self.tiers.get_memory(KeyHash(1), &HeaderMap::new()).unwrap()

@@ -1,11 +1,11 @@
 //! From a request to its cache key.
 
 use http::Method;
-use popgate_filters::{FilterContext, Headers, KeyParts, RequestParts};
+use popgate_filters::{FilterContext, Headers, KeyParts, Point, RequestParts};
 
 use crate::app::SiteRuntime;
 use crate::cache::KeyHash;
-use crate::cache::key::normal_percent;
+use crate::cache::key::{Framed, normal_percent};
 
 /// The two hashes of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,9 @@ pub fn hashes(
 ) -> Hashes {
     let path = normal_percent(target.path);
     let query = target.query.map(normal_percent);
+    if !site.chain.points().has(Point::CacheKey) {
+        return plain(target.scheme, target.host, target.port, &path, query.as_deref());
+    }
     let mut key = KeyParts::new(target.scheme, target.host, &path, query.as_deref());
     let method = Method::GET;
     let parts = RequestParts {
@@ -50,6 +53,31 @@ pub fn hashes(
     };
     site.chain.cache_key(cx, &parts, &mut key);
     of(&key, target.port)
+}
+
+/// [`of`] a key that no filter changes, without putting its parts together.
+fn plain(scheme: &str, host: &str, port: Option<u16>, path: &str, query: Option<&str>) -> Hashes {
+    let mut url = Framed::new();
+    url.part(host.as_bytes());
+    url.part(path.as_bytes());
+    match query {
+        Some(query) => {
+            url.part(b"?");
+            url.part(query.as_bytes());
+        }
+        None => url.part(b""),
+    }
+    let base = url.hash();
+    let mut root = Framed::new();
+    root.part(&base.bytes());
+    root.part(scheme.as_bytes());
+    if let Some(port) = port {
+        root.part(&port.to_be_bytes());
+    }
+    Hashes {
+        base,
+        root: root.hash(),
+    }
 }
 
 fn of(key: &KeyParts, port: Option<u16>) -> Hashes {
@@ -75,7 +103,19 @@ fn of(key: &KeyParts, port: Option<u16>) -> Hashes {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_key_without_filters_is_hashed_from_its_parts(
+            scheme in "https?", host in "[a-c.]{0,4}", port in proptest::option::of(1_u16..3), path in "/[a-c?]{0,4}", query in proptest::option::of("[a-c?]{0,3}"),
+        ) {
+            let key = KeyParts::new(&scheme, &host, &path, query.as_deref());
+            prop_assert_eq!(plain(&scheme, &host, port, &path, query.as_deref()), of(&key, port));
+        }
+    }
 
     #[test]
     fn scheme_port_and_what_filters_add_change_the_root_but_not_what_purges_name() {
