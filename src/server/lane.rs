@@ -145,7 +145,7 @@ impl Lane {
             body
         };
         Ok(Answer {
-            report: Report::new(&asked, &fields, status, length, started),
+            report: Report::new(&self.gateway, &asked, &fields, status, length, started),
             body,
             close,
         })

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+use popgate_filters::FilterContext;
 use tokio::time::Instant;
 
 use super::fields::Fields;
@@ -37,9 +38,23 @@ struct Line {
     referer: Option<String>,
 }
 
+/// The visitor's country; looked up here where no filter wanted to know.
+fn country(gateway: &Gateway, asked: &Asked<'_>) -> Option<String> {
+    let looked_up = match asked.geo {
+        Some(_) => None,
+        None => gateway.app.geo.lookup(asked.client.visitor.ip),
+    };
+    let context = FilterContext {
+        geo: asked.geo.as_ref().or(looked_up.as_ref()),
+        ..asked.context()
+    };
+    context.country().map(|country| country.to_string())
+}
+
 impl Report {
     /// Of an answer whose head is ready.
     pub fn new(
+        gateway: &Gateway,
         asked: &Asked<'_>,
         fields: &Fields<'_, '_>,
         status: StatusCode,
@@ -52,7 +67,7 @@ impl Report {
                 time: rfc3339::format(asked.now),
                 ray: asked.ray.clone().unwrap_or_default(),
                 client: asked.client.visitor.ip.to_string(),
-                country: asked.context().country().map(|country| country.to_string()),
+                country: country(gateway, asked),
                 method: if asked.ordinary.head_only { "HEAD" } else { "GET" },
                 scheme: asked.client.scheme.as_str(),
                 host: asked.authority.clone().into_owned(),
