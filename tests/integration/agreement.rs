@@ -5,13 +5,14 @@
 //! compared whole; what differs by nature (`Date`, `CF-Ray`) is left out, and seconds may differ by one.
 
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use proptest::test_runner::{Config, TestRunner};
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
@@ -256,9 +257,11 @@ impl World {
                     "geo": { "networks": { "127.0.0.0/8": { "country": "VN" } } },
                     "timeouts": { "keepalive": "1s", "read": "1s" },
                     "log": { "access": "@DIR@/access.log" },
+                    // Nothing is refreshed in the background: whether that has ended is a matter of luck.
                     "sites": [
                         { "hosts": ["plain.example", "*.plain.example"], "origin": "app" },
-                        { "hosts": ["blog.example", "*.blog.example"], "origin": "app", "preset": "wordpress" },
+                        { "hosts": ["blog.example", "*.blog.example"], "origin": "app", "preset": "wordpress",
+                          "cache": { "stale_while_revalidate": "0s" } },
                         { "hosts": ["filtered.example", "*.filtered.example"], "origin": "app",
                           "cache": { "debug_headers": false, "request_directives": "ignore" },
                           "filters": [
@@ -304,18 +307,19 @@ impl World {
     }
 
     /// Sends the same bytes to both, on a connection each, and compares what comes back.
-    async fn compare(&self, case: &Case) -> Result<(), TestCaseError> {
+    async fn compare(&self, case: &Case) -> Result<(), String> {
         let bytes = case.bytes();
         let exchange = |gateway: &Gateway| talk(gateway.address(), bytes.clone());
         let (one, other) = tokio::join!(exchange(&self.lane), exchange(&self.plain));
         let (one, other) = (answers(&one), answers(&other));
         let same = one.len() == other.len() && one.iter().zip(&other).all(|(a, b)| a.agrees_with(b));
-        prop_assert!(
-            same,
-            "asked:\n{}\nwith the lane: {one:#?}\nwithout: {other:#?}",
-            bytes.escape_ascii()
-        );
-        Ok(())
+        if same {
+            return Ok(());
+        }
+        let asked = bytes.escape_ascii();
+        Err(format!(
+            "asked:\n{asked}\nwith the lane: {one:#?}\nwithout: {other:#?}"
+        ))
     }
 }
 
@@ -365,11 +369,13 @@ impl Told {
     }
 }
 
-/// Splits a stream of answers; no body of this world says `HTTP/1.1 `.
+/// Splits a stream of answers; no body of this world says `HTTP/1.1 `. Whether the engine says `100 Continue`
+/// before it has the origin's answer is a matter of luck, so interim answers do not count.
 fn answers(bytes: &[u8]) -> Vec<Told> {
     let text = String::from_utf8_lossy(bytes);
     text.split("HTTP/1.1 ")
         .skip(1)
+        .filter(|answer| !answer.starts_with("100 "))
         .map(|answer| {
             let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((answer, ""));
             let mut lines = head.split("\r\n");
@@ -496,24 +502,26 @@ fn wild() -> impl Strategy<Value = Wild> {
         })
 }
 
-/// Asks at least `requests` random requests, on one connection after the other.
-fn agree(runtime: &Runtime, world: &World, requests: usize) {
-    let asked = AtomicUsize::new(0);
-    let cases = u32::try_from(requests / 3).unwrap() + 1;
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    };
+/// How long one pair of gateways is asked: a preset gives some pages a minute, and at its end the one that
+/// stored a page some milliseconds later has it still.
+const WORLD: Duration = Duration::from_secs(40);
+
+/// Asks `requests` random requests, fewer where that takes too long, on one connection after the other; how many
+/// it were. A failing case is not made smaller: the caches are in another state by then.
+fn agree(runtime: &Runtime, world: &World, requests: usize) -> usize {
+    let begin = Instant::now();
+    let mut runner = TestRunner::default();
     let strategy = vec(wild(), 1..6).prop_map(Case);
-    let result = TestRunner::new(config).run(&strategy, |case| {
-        asked.fetch_add(case.0.len(), Ordering::Relaxed);
-        runtime.block_on(world.compare(&case))
-    });
-    if let Err(error) = result {
-        panic!("after {} requests: {error}", asked.load(Ordering::Relaxed));
+    let mut asked = 0;
+    while asked < requests && begin.elapsed() < WORLD {
+        let case = strategy.new_tree(&mut runner).unwrap().current();
+        if let Err(difference) = runtime.block_on(world.compare(&case)) {
+            panic!("after {asked} requests: {difference}");
+        }
+        asked += case.0.len();
     }
-    println!("{} requests agreed", asked.load(Ordering::Relaxed));
+    println!("{asked} requests agreed");
+    asked
 }
 
 fn world(runtime: &Runtime, more: serde_json::Value) -> World {
@@ -596,15 +604,18 @@ fn answers_are_the_same_behind_a_trusted_proxy() {
 #[test]
 #[ignore = "takes long; scripts/test runs it by name"]
 fn answers_are_the_same_over_a_million_requests() {
-    // A new world now and then keeps logs and records small.
-    for round in 0..20 {
+    let mut asked = 0;
+    for round in 0.. {
+        if asked >= 1_000_000 {
+            break;
+        }
         let runtime = runtime();
         let more = match round % 2 {
             0 => json!({ "log": { "access": "off" } }),
             _ => json!({ "log": { "access": "off" }, "trusted_proxies": ["127.0.0.1"] }),
         };
         let world = world(&runtime, more);
-        agree(&runtime, &world, 50_000);
+        asked += agree(&runtime, &world, 1_000_000);
         the_lane_answered(&runtime, &world);
     }
 }
