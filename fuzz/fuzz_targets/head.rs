@@ -20,9 +20,12 @@ fuzz_target!(|data: &[u8]| {
     };
     // What follows a head does not change it, and without its last byte it is not whole.
     let head = &bytes[..request.length];
-    let complete = Head::Complete {
-        length: request.length,
-        gate: request.gate,
+    let complete = match request.refusal() {
+        Some((status, reason)) => Head::Refused(status, reason),
+        None => Head::Complete {
+            length: request.length,
+            gate: request.gate,
+        },
     };
     assert_eq!(head::examine(head, LIMITS), complete);
     assert!(!matches!(head::examine(&head[..head.len() - 1], LIMITS), Head::Complete { .. }));
@@ -45,6 +48,7 @@ fuzz_target!(|data: &[u8]| {
         keepalive_requests: 1,
     };
     if let LaneDecision::Ordinary(ordinary) = decide(&request, &limits) {
+        assert_eq!(request.refusal(), None);
         // What the lane takes for path and query is what a URI has for them.
         let uri: http::Uri = request.target.parse().unwrap();
         assert_eq!((uri.path(), uri.query()), (ordinary.path, ordinary.query));

@@ -1,8 +1,8 @@
 //! A stored header as HTTP/1.1 sends it, written once when the entry is stored.
 //!
-//! The lines lie in three regions, so that every kind of answer is one or two slices of them: what all
-//! answers carry, what a 304 leaves out, and what some presets keep from clients. Fields that each answer
-//! makes anew (`Age`, `Cache-Status` and the like) are in none.
+//! The lines lie in four regions, so that every kind of answer is a few slices of them: what all answers
+//! carry, what a 304 leaves out, and what some presets and some protocols keep from clients. Fields that each
+//! answer makes anew (`Age`, `Cache-Status` and the like) are in none.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::header::{
@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use super::policy::targeted::POPGATE_CDN_CACHE_CONTROL;
 use super::status::{CACHE_STATUS, X_CACHE};
 use crate::preset;
+use crate::purging::litespeed;
 
 /// Fields that a 304 does not repeat (RFC 9110 15.4.5).
 static NOT_IN_304: [HeaderName; 4] = [ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE];
@@ -38,6 +39,8 @@ pub struct Wire {
     shared: usize,
     /// End of what whole answers carry.
     whole: usize,
+    /// End of what presets may keep back.
+    internal: usize,
     /// `Cache-Status` or `X-Cache` of another cache is among the stored fields.
     status_of_others: bool,
 }
@@ -51,6 +54,8 @@ enum Region {
     Whole,
     /// As `Shared`, but only where the preset lets it out.
     Internal,
+    /// As `Shared`, but only where the purge protocol that it belongs to is not spoken.
+    Litespeed,
     /// Written anew by each answer.
     Own,
 }
@@ -66,8 +71,14 @@ impl Wire {
             .map(|(name, value)| name.as_str().len() + value.len() + 4);
         let mut buffer = BytesMut::with_capacity(room.sum());
         let mut starts = vec![0; from.len()];
-        let mut ends = [0; 3];
-        let regions = [Region::Shared, Region::Whole, Region::Internal, Region::Own];
+        let mut ends = [0; 4];
+        let regions = [
+            Region::Shared,
+            Region::Whole,
+            Region::Internal,
+            Region::Litespeed,
+            Region::Own,
+        ];
         for (at, region) in regions.into_iter().enumerate() {
             for (start, (name, value)) in starts.iter_mut().zip(from) {
                 if region_of(name) == region {
@@ -90,9 +101,10 @@ impl Wire {
             return (own, Self::default());
         }
         let wire = Self {
-            lines: memory.slice(..ends[2]),
+            lines: memory.slice(..ends[3]),
             shared: ends[0],
             whole: ends[1],
+            internal: ends[2],
             status_of_others: from.contains_key(CACHE_STATUS) || from.contains_key(X_CACHE),
         };
         (own, wire)
@@ -110,16 +122,28 @@ impl Wire {
         self.status_of_others
     }
 
-    /// The lines of an answer; `internal`: with those that some presets keep from clients.
+    /// The lines of an answer.
     #[must_use]
-    pub fn lines(&self, not_modified: bool, internal: bool) -> [&[u8]; 2] {
+    pub fn lines(&self, not_modified: bool, kept: KeptBack) -> [&[u8]; 3] {
         let front = if not_modified { self.shared } else { self.whole };
-        let back = if internal { self.whole } else { self.lines.len() };
-        [
-            self.lines.get(..front).unwrap_or_default(),
-            self.lines.get(back..).unwrap_or_default(),
-        ]
+        let internal = if kept.internal { self.whole } else { self.internal };
+        let litespeed = if kept.litespeed {
+            self.internal
+        } else {
+            self.lines.len()
+        };
+        [0..front, self.whole..internal, self.internal..litespeed]
+            .map(|part| self.lines.get(part).unwrap_or_default())
     }
+}
+
+/// Which fields are for the gateway alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptBack {
+    /// What a preset keeps from clients.
+    pub internal: bool,
+    /// What the `LiteSpeed` protocol says beside an answer.
+    pub litespeed: bool,
 }
 
 /// Whether a field is left out of a 304 from the store.
@@ -148,6 +172,8 @@ pub fn written(name: &HeaderName) -> &str {
 fn region_of(name: &HeaderName) -> Region {
     if OWN.contains(name) {
         Region::Own
+    } else if litespeed::is_internal(name.as_str()) {
+        Region::Litespeed
     } else if preset::is_internal_header(name) {
         Region::Internal
     } else if is_not_in_304(name) {
@@ -185,8 +211,10 @@ mod tests {
     use super::*;
     use crate::cache::policy::testing::headers;
 
-    fn text(wire: &Wire, not_modified: bool, internal: bool) -> String {
-        let lines = wire.lines(not_modified, internal).concat();
+    fn text(wire: &Wire, not_modified: bool, internal: bool, litespeed: bool) -> String {
+        let lines = wire
+            .lines(not_modified, KeptBack { internal, litespeed })
+            .concat();
         String::from_utf8(lines).unwrap()
     }
 
@@ -194,6 +222,7 @@ mod tests {
     fn each_kind_of_answer_has_its_lines() {
         let stored = headers(&[
             ("content-type", "text/html"),
+            ("x-litespeed-tag", "p"),
             ("x-powered-by", "PHP"),
             ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
             ("content-length", "5"),
@@ -208,10 +237,21 @@ mod tests {
         let shared = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nlink: <a>\r\nlink: <b>\r\n";
         let whole = "Content-Type: text/html\r\nContent-Length: 5\r\n";
         let internal = "x-powered-by: PHP\r\n";
-        assert_eq!(text(&wire, true, false), shared);
-        assert_eq!(text(&wire, false, false), format!("{shared}{whole}"));
-        assert_eq!(text(&wire, true, true), format!("{shared}{internal}"));
-        assert_eq!(text(&wire, false, true), format!("{shared}{whole}{internal}"));
+        let litespeed = "x-litespeed-tag: p\r\n";
+        assert_eq!(text(&wire, true, true, true), shared);
+        assert_eq!(text(&wire, false, true, true), format!("{shared}{whole}"));
+        assert_eq!(
+            text(&wire, true, false, false),
+            format!("{shared}{internal}{litespeed}")
+        );
+        assert_eq!(
+            text(&wire, false, false, true),
+            format!("{shared}{whole}{internal}")
+        );
+        assert_eq!(
+            text(&wire, false, true, false),
+            format!("{shared}{whole}{litespeed}")
+        );
     }
 
     #[test]

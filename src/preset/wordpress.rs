@@ -46,7 +46,8 @@ const OVERRIDES: [&str; 8] = [
 const GATEWAY_PREFIXES: [&str; 3] = ["x-lscache", "esi-", "x-accel-"];
 
 /// Answer headers meant for the gateway, or telling an attacker more than a visitor needs.
-const INTERNAL: [&str; 9] = [
+const INTERNAL: [&str; 10] = [
+    "lsc-cookie",
     "x-powered-by",
     "x-pingback",
     "surrogate-control",

@@ -29,8 +29,8 @@ pub struct Lifecycle {
     phase: watch::Sender<Phase>,
     /// Pingora's own form of the news: true from draining on.
     shutdown: watch::Sender<bool>,
-    /// The same, for those who ask often.
-    draining: AtomicBool,
+    /// Whether running is over, for those who ask often.
+    parting: AtomicBool,
 }
 
 impl Default for Lifecycle {
@@ -38,7 +38,7 @@ impl Default for Lifecycle {
         Self {
             phase: watch::Sender::new(Phase::Starting),
             shutdown: watch::Sender::new(false),
-            draining: AtomicBool::new(false),
+            parting: AtomicBool::new(false),
         }
     }
 }
@@ -59,8 +59,10 @@ impl Lifecycle {
             }
             forward
         });
+        if phase > Phase::Running {
+            self.parting.store(true, Ordering::Release);
+        }
         if phase >= Phase::Draining {
-            self.draining.store(true, Ordering::Release);
             self.shutdown.send_replace(true);
         }
     }
@@ -71,10 +73,11 @@ impl Lifecycle {
         self.phase() == Phase::Running
     }
 
-    /// Whether connections close after their next answer.
+    /// Whether connections close after their next answer: from the announcement on. Told early, a client opens
+    /// its next connection where it is welcome instead of sending a request into one that is being closed.
     #[must_use]
-    pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
+    pub fn is_parting(&self) -> bool {
+        self.parting.load(Ordering::Acquire)
     }
 
     /// Resolves when `phase` or a later one is reached.

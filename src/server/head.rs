@@ -9,6 +9,7 @@ use std::mem::MaybeUninit;
 use http::StatusCode;
 
 use super::stream::Gate;
+use crate::proxy::normalise::host_of;
 
 /// Most header lines parsed; `limits.headers` may not be larger.
 pub const HEADERS_MAX: usize = 256;
@@ -83,13 +84,31 @@ impl Default for Room<'_> {
     }
 }
 
-/// [`read`] without the request.
+/// [`read`] and [`Request::refusal`], without the request.
 #[must_use]
 pub fn examine(bytes: &[u8], limits: HeadLimits) -> Head {
     match read(bytes, limits, &mut Room::default()) {
         Read::Partial => Head::Partial,
         Read::Refused(status, reason) => Head::Refused(status, reason),
-        Read::Complete(Request { length, gate, .. }) => Head::Complete { length, gate },
+        Read::Complete(request) => match request.refusal() {
+            Some((status, reason)) => Head::Refused(status, reason),
+            None => Head::Complete {
+                length: request.length,
+                gate: request.gate,
+            },
+        },
+    }
+}
+
+impl Request<'_, '_> {
+    /// Why a request that can be read is refused all the same. The engine refuses these, too, but with an
+    /// answer of its own. None of them is ordinary, so whoever answers ordinary ones need not ask.
+    #[must_use]
+    pub fn refusal(&self) -> Option<(StatusCode, &'static str)> {
+        if self.method == "CONNECT" {
+            return Some((StatusCode::METHOD_NOT_ALLOWED, "bad_request"));
+        }
+        (!authority_is_clear(self.target, self.fields)).then_some((StatusCode::BAD_REQUEST, "bad_host"))
     }
 }
 
@@ -207,6 +226,24 @@ fn has_bare_control(head: &[u8], lines: usize) -> bool {
     memchr::memchr_iter(b'\r', head).count() != lines || memchr::memchr(0, head).is_some()
 }
 
+/// Whether a request says once and well-formed whom it asks for, or not at all; an absolute target and `Host`
+/// must agree to the byte (RFC 9112 3.2).
+fn authority_is_clear(target: &str, fields: &[httparse::Header<'_>]) -> bool {
+    let mut hosts = fields
+        .iter()
+        .filter(|field| field.name.eq_ignore_ascii_case("host"))
+        .map(|field| field.value);
+    let (host, second) = (hosts.next(), hosts.next());
+    let absolute = target.split_once("://").filter(|_| !target.starts_with('/'));
+    let named = absolute.map(|(_, rest)| &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())]);
+    let well_formed = |host: &[u8]| std::str::from_utf8(host).is_ok_and(|host| host_of(host).is_some());
+    second.is_none()
+        && host.is_none_or(well_formed)
+        && named.is_none_or(|named| {
+            well_formed(named.as_bytes()) && host.is_none_or(|host| host == named.as_bytes())
+        })
+}
+
 /// The body's framing, or `None` where it is not beyond doubt (RFC 9112 6.1, 6.3).
 fn framing(version: u8, fields: &[httparse::Header<'_>]) -> Option<Gate> {
     let mut length: Option<u64> = None;
@@ -248,6 +285,7 @@ mod tests {
         uri_bytes: 50,
     };
     const BAD: Head = Head::Refused(StatusCode::BAD_REQUEST, "bad_request");
+    const BAD_HOST: Head = Head::Refused(StatusCode::BAD_REQUEST, "bad_host");
     const TOO_LARGE: Head = Head::Refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "header_too_large");
     const URI_TOO_LONG: Head = Head::Refused(StatusCode::URI_TOO_LONG, "uri_too_long");
 
@@ -335,6 +373,38 @@ mod tests {
     fn rfc9112_5_1_space_before_the_colon_and_folded_lines_are_refused() {
         assert_eq!(look("GET / HTTP/1.1\r\nHost : a\r\n\r\n"), BAD);
         assert_eq!(look("GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n"), BAD);
+    }
+
+    #[test]
+    fn rfc9112_3_2_what_is_unclear_about_the_host_is_refused_here() {
+        for unclear in [
+            "GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+            "GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET http://u@a/ HTTP/1.1\r\n\r\n",
+            "GET http:///x HTTP/1.1\r\n\r\n",
+        ] {
+            assert_eq!(look(unclear), BAD_HOST, "{unclear}");
+        }
+        for clear in [
+            "GET / HTTP/1.0\r\n\r\n",
+            "GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET http://a?b HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET /?to=http://b/ HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET //b/c HTTP/1.1\r\nHost: a\r\n\r\n",
+        ] {
+            assert!(matches!(look(clear), Head::Complete { .. }), "{clear}");
+        }
+    }
+
+    #[test]
+    fn a_tunnel_is_not_opened() {
+        let connect = look("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n");
+        assert_eq!(
+            connect,
+            Head::Refused(StatusCode::METHOD_NOT_ALLOWED, "bad_request")
+        );
     }
 
     #[test]

@@ -105,6 +105,9 @@ impl Lane {
             LaneDecision::Ordinary(ordinary) => ordinary,
             LaneDecision::Pass(pass) => return Err(pass),
         };
+        if live.purge_apis.contains_key(&*ordinary.host) {
+            return Err(Pass::Purge);
+        }
         let site = live
             .sites
             .find(&ordinary.host, ordinary.path)

@@ -116,7 +116,7 @@ fn look<A>(stream: &mut ClientStream, terms: &Terms, shared: &Shared<A>, last: b
     let came = Came {
         peer: stream.peer(),
         tls: stream.is_tls(),
-        last: last || shared.life.is_draining(),
+        last: last || shared.life.is_parting(),
     };
     // Parsed in place, while the answer is gathered beside it.
     let mut bytes = std::mem::take(stream.ahead());
@@ -125,7 +125,10 @@ fn look<A>(stream: &mut ClientStream, terms: &Terms, shared: &Shared<A>, last: b
         Read::Refused(status, reason) => (Some(Next::Refuse(status, reason)), 0),
         Read::Complete(request) => match shared.lane.answer(&request, came, stream.gathered()) {
             Some(answer) => (Some(Next::Answered(answer)), request.length),
-            None => (Some(Next::Request(request.length, request.gate)), 0),
+            None => match request.refusal() {
+                Some((status, reason)) => (Some(Next::Refuse(status, reason)), 0),
+                None => (Some(Next::Request(request.length, request.gate)), 0),
+            },
         },
     };
     bytes.advance(answered);
@@ -194,7 +197,12 @@ async fn proxy<A: HttpServerApp + Send + Sync + 'static>(
         settings.apply_to_session(&mut session);
     }
     // Whether the client wants to keep the connection is the engine's to read; how often it may, is ours.
-    session.set_keepalive_reuses_remaining(Some(left.saturating_sub(1)));
+    let left = if shared.life.is_parting() {
+        0
+    } else {
+        left.saturating_sub(1)
+    };
+    session.set_keepalive_reuses_remaining(Some(left));
     session.set_pipelined_prefix(head);
     let (io, kept) = shared.app.process_new_http(session, &shutdown).await?.consume();
     // Only streams made here come back.

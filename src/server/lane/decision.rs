@@ -49,6 +49,8 @@ pub struct Marks {
     pub directive: bool,
     /// Some that a preset reads: `Cookie` and the like.
     pub preset: bool,
+    /// `Cookie`.
+    pub cookie: bool,
 }
 
 macro_rules! passes {
@@ -91,6 +93,8 @@ passes! {
     Field = "field",
     /// Several `Cookie` lines.
     Cookies = "cookies",
+    /// A purge, or a call of a purge API.
+    Purge = "purge",
     /// No site for host and path.
     UnknownSite = "unknown_site",
     /// A site without an origin.
@@ -101,7 +105,7 @@ passes! {
     Endpoint = "endpoint",
     /// Policy or preset say that it is not looked up.
     Bypass = "bypass",
-    /// Varies by a field that filters change.
+    /// Varies by a field that filters change, or by a cookie that this client has.
     Vary = "vary",
     /// Not in memory.
     Absent = "absent",
@@ -201,7 +205,6 @@ struct Seen<'b> {
     host: Option<&'b str>,
     /// `close`?
     connection: Option<bool>,
-    cookie: bool,
     marks: Marks,
 }
 
@@ -217,7 +220,7 @@ impl<'b> Seen<'b> {
                 }
             }
             6 if is("cookie") => {
-                if std::mem::replace(&mut self.cookie, true) {
+                if std::mem::replace(&mut self.marks.cookie, true) {
                     return Err(Pass::Cookies);
                 }
                 self.marks.preset = true;

@@ -18,11 +18,12 @@ use crate::cache::policy::validate::not_modified;
 use crate::cache::policy::vary::variant_slot_by;
 use crate::cache::policy::{Directives, RequestDecision, Reuse, request_decision, reuse};
 use crate::cache::tiered::NotInMemory;
-use crate::config::{Preset, RequestDirectives};
+use crate::config::{Preset, PurgeProtocol, RequestDirectives};
 use crate::endpoint::{self, Route};
 use crate::preset::{self, RequestVerdict};
 use crate::proxy::Gateway;
 use crate::proxy::normalise::default_port;
+use crate::purging::{self, litespeed};
 use crate::serve::client::{self, Client};
 use crate::serve::key::{Target, hashes};
 
@@ -126,6 +127,11 @@ impl<'a> Asked<'a> {
         }
     }
 
+    /// Whether a cookie of this client may choose a page of its own.
+    fn heeds_vary_cookies(&self) -> bool {
+        self.ordinary.marks.cookie && self.site.config.purge.speaks(PurgeProtocol::Litespeed)
+    }
+
     fn method(&self) -> &'static Method {
         if self.ordinary.head_only {
             &Method::HEAD
@@ -141,6 +147,10 @@ impl<'a> Asked<'a> {
 /// Why it is the proxy's.
 pub fn find(gateway: &Gateway, asked: &Asked<'_>, fields: &mut Fields<'_, '_>) -> Result<Hit, Pass> {
     let site = asked.site;
+    let method = asked.method().as_str();
+    if purging::protocol(&site.config.purge, method, asked.ordinary.path).is_some() {
+        return Err(Pass::Purge);
+    }
     let query = run_filters(asked, fields)?;
     match endpoint::route(&site.config.endpoints, asked.method(), asked.ordinary.path) {
         Route::Elsewhere if site.origin.is_some() => {}
@@ -175,6 +185,10 @@ pub fn find(gateway: &Gateway, asked: &Asked<'_>, fields: &mut Fields<'_, '_>) -
             NotInMemory::Variant => Pass::Vary,
             NotInMemory::Purged => Pass::Purged,
         })?;
+    // A page of its own for one of this client's cookies may be meant: the proxy looks which.
+    if asked.ordinary.marks.cookie && entry.headers.contains_key(litespeed::VARY) {
+        return Err(Pass::Vary);
+    }
     if reuse(&entry.times, &entry.headers, &directives, asked.now) != Reuse::Fresh {
         return Err(Pass::NotFresh);
     }
@@ -233,6 +247,9 @@ fn decide_lookup<'q>(
         RequestVerdict::Cache(cacheable) => cacheable,
         RequestVerdict::Bypass(_) => return Err(Pass::Bypass),
     };
+    if asked.heeds_vary_cookies() && asked.site.vary_cookies.chosen_by(headers) {
+        return Err(Pass::Bypass);
+    }
     match request_decision(asked.method(), headers, &asked.site.config.cache, None) {
         RequestDecision::Lookup(directives) => Ok((cacheable.query.map(Cow::Owned), directives)),
         RequestDecision::Bypass(_) => Err(Pass::Bypass),
@@ -245,7 +262,8 @@ fn read_by_policy(asked: &Asked<'_>, fields: &Fields<'_, '_>) -> HeaderMap {
     let config = &asked.site.config;
     let any = marks.condition
         || (marks.directive && config.cache.request_directives == RequestDirectives::Honour)
-        || (marks.preset && config.preset != Preset::Standard);
+        || (marks.preset && config.preset != Preset::Standard)
+        || asked.heeds_vary_cookies();
     if !any {
         return HeaderMap::new();
     }

@@ -8,9 +8,11 @@ use super::decision::Pass;
 use super::find::{Asked, Hit};
 use crate::cache::policy::hop_by_hop::strip_private;
 use crate::cache::status::{CacheStatus, HIT_WITH_TTL, Outcome, ttl};
-use crate::cache::wire::{is_not_in_304, written};
+use crate::cache::wire::{KeptBack, is_not_in_304, written};
+use crate::config::PurgeProtocol;
 use crate::preset;
 use crate::proxy::Gateway;
+use crate::proxy::purge::ends_here;
 
 /// Room for the lines that are made anew.
 const OWN_LINES: usize = 256;
@@ -46,12 +48,18 @@ pub fn head(
 fn put_laid_out(out: &mut BytesMut, gateway: &Gateway, asked: &Asked<'_>, hit: &Hit, status: StatusCode) {
     let entry = &hit.entry;
     let config = &asked.site.config;
-    let internal = !preset::drops_internal_headers(config.preset);
-    let lines = entry.wire.lines(hit.not_modified, internal);
-    out.reserve(lines[0].len() + lines[1].len() + OWN_LINES + entry.body.len().min(super::COPIED_MAX));
+    let internal = preset::drops_internal_headers(config.preset);
+    let kept = KeptBack {
+        internal,
+        litespeed: internal || config.purge.speaks(PurgeProtocol::Litespeed),
+    };
+    let lines = entry.wire.lines(hit.not_modified, kept);
+    let room: usize = lines.iter().map(|part| part.len()).sum();
+    out.reserve(room + OWN_LINES + entry.body.len().min(super::COPIED_MAX));
     put_status(out, status);
-    out.put_slice(lines[0]);
-    out.put_slice(lines[1]);
+    for part in lines {
+        out.put_slice(part);
+    }
     out.put_slice(b"Age: ");
     put_number(out, entry.times.age(asked.now).as_secs());
     if config.cache.debug_headers {
@@ -77,7 +85,7 @@ fn assemble(gateway: &Gateway, asked: &Asked<'_>, hit: &Hit, status: StatusCode)
     strip_private(&mut headers);
     let names: Vec<HeaderName> = headers.keys().cloned().collect();
     for name in names {
-        let dropped = preset::drops_response_header(config.preset, &name);
+        let dropped = preset::drops_response_header(config.preset, &name) || ends_here(asked.site, &name);
         if dropped || (hit.not_modified && is_not_in_304(&name)) {
             headers.remove(name);
         }
