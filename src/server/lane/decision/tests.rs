@@ -47,6 +47,7 @@ fn a_browsers_get_is_ordinary() {
         assert_eq!((ordinary.head_only, ordinary.close), (false, false));
         let marks = Marks {
             preset: true,
+            cookie: true,
             ..Marks::default()
         };
         assert_eq!(ordinary.marks, marks);
