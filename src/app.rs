@@ -25,6 +25,7 @@ use crate::geo::{Geo, GeoError};
 use crate::kv::{self, KvHandle, KvOpenError};
 use crate::origin::{BuildError, Origin, Origins};
 use crate::proxy::connect::{Roots, roots};
+use crate::proxy::snoop::Snooping;
 use crate::redis_link::{RedisLink, RedisLinkError};
 use crate::server::drain::{InFlight, Lifecycle};
 use crate::site::SiteTable;
@@ -50,6 +51,8 @@ pub struct App {
     pub kv: Arc<KvHandle>,
     /// Origins by name.
     pub origins: Origins,
+    /// What writes changed.
+    pub snooping: Snooping,
     /// The access log.
     pub access_log: AccessLog,
     /// What a reload replaces.
@@ -165,6 +168,7 @@ impl App {
             cache,
             kv,
             origins,
+            snooping: Snooping::default(),
             access_log,
             live: ArcSwap::from_pointee(live),
         }))

@@ -7,7 +7,7 @@
 use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderName, Method, StatusCode, Uri};
 use pingora_http::RequestHeader;
-use popgate_filters::Scheme;
+use popgate_filters::{Headers, Scheme};
 
 use crate::config::Limits;
 
@@ -70,15 +70,15 @@ pub fn normalise(request: &mut RequestHeader, limits: &Limits) -> Result<Authori
 }
 
 /// Takes the scheme's own port out of the host: with and without it a URL is the same (RFC 3986 6.2.3).
-pub fn drop_default_port(request: &mut RequestHeader, authority: &mut Authority, scheme: Scheme) {
+pub fn drop_default_port(headers: &mut dyn Headers, authority: &mut Authority, scheme: Scheme) {
     let default = match scheme {
         Scheme::Http => 80,
         Scheme::Https => 443,
     };
     if authority.port == Some(default)
         && let Ok(host) = http::HeaderValue::from_str(&authority.host)
-        && request.insert_header(HOST, host).is_ok()
     {
+        headers.insert(HOST, host);
         authority.port = None;
         authority.text.clone_from(&authority.host);
     }
@@ -324,7 +324,11 @@ mod tests {
         ] {
             let mut request = request("/", &[("host", sent)]);
             let mut authority = normalise(&mut request, &limits()).unwrap();
-            drop_default_port(&mut request, &mut authority, scheme);
+            drop_default_port(
+                &mut crate::proxy::headers::RequestFields(&mut request),
+                &mut authority,
+                scheme,
+            );
             assert_eq!(
                 (authority.text.as_str(), &request.headers[HOST]),
                 (seen, &http::HeaderValue::from_static(seen))
