@@ -5,6 +5,7 @@
 
 pub mod purge;
 pub mod token;
+mod why;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -92,8 +93,17 @@ async fn answer(request: Request<Incoming>, app: &App, token: Option<&Token>) ->
                 "a purge request takes at most 1 MiB\n",
             ),
         },
+        (&Method::GET | &Method::HEAD, "/why") => why::by_query(app, request.uri().query()).await,
+        (&Method::POST, "/why") => {
+            let query = request.uri().query().map(str::to_owned);
+            match Limited::new(request.into_body(), BODY_MAX).collect().await {
+                Ok(body) => why::by_body(app, query.as_deref(), &body.to_bytes()).await,
+                Err(_) => text(StatusCode::PAYLOAD_TOO_LARGE, "a question takes at most 1 MiB\n"),
+            }
+        }
         (_, "/healthz" | "/readyz" | "/metrics" | "/") => not_allowed("GET, HEAD"),
         (_, "/purge") => not_allowed("POST"),
+        (_, "/why") => not_allowed("GET, HEAD, POST"),
         _ => text(StatusCode::NOT_FOUND, "no such page; GET / lists what there is\n"),
     }
 }
@@ -102,7 +112,9 @@ const INDEX: &str = "popgate admin\n\n\
     GET  /metrics   Prometheus metrics\n\
     GET  /healthz   200 while the process lives\n\
     GET  /readyz    200 while it may take traffic, 503 at start and while draining\n\
-    POST /purge     {\"urls\":[]} {\"tags\":[]} {\"hosts\":[]} {\"prefixes\":[]} {\"everything\":true}, \"hard\":true\n";
+    POST /purge     {\"urls\":[]} {\"tags\":[]} {\"hosts\":[]} {\"prefixes\":[]} {\"everything\":true}, \"hard\":true\n\
+    POST /why       {\"url\":\"\", \"method\":\"\", \"headers\":[\"Name: value\"], \"client\":\"IP\"} ?format=text\n\
+    GET  /why       ?url= &method= &header= &client= &format=text\n";
 
 fn readiness(app: &App) -> Response<Full<Bytes>> {
     match app.life.phase() {

@@ -21,6 +21,7 @@
 //! | [`endpoint`] | natively served answers |
 //! | [`redis_link`] | one Redis client for `cache` and `kv`: timeout, breaker, topology |
 //! | [`admin`] | metrics, health and purge over HTTP |
+//! | [`explain`] | why a request gets what it gets, for `popgate why` |
 //! | [`telemetry`] | metrics, access log, traces |
 //! | [`cli`] | the command line |
 //! | [`demo_origin`] | the pages behind `popgate demo` |
@@ -34,6 +35,7 @@ pub mod clock;
 pub mod config;
 pub mod demo_origin;
 pub mod endpoint;
+pub mod explain;
 pub mod geo;
 pub mod kv;
 pub mod origin;

@@ -13,6 +13,7 @@
 
 mod announce;
 mod follow;
+mod hit;
 mod marks;
 mod record;
 mod request;
@@ -35,6 +36,7 @@ use stream_id::StreamId;
 
 pub use announce::Ticket;
 pub use follow::{Purged, follow};
+pub use hit::{PurgeHit, Subject};
 pub use record::Record;
 pub use request::{PurgeKind, PurgePrefix, PurgeReport, PurgeRequest, PurgeUrl, Reached, Scope};
 
@@ -141,6 +143,12 @@ impl PurgeLog {
             return Verdict::Valid;
         }
         self.state.read().marks.verdict(entry)
+    }
+
+    /// The purges that hit `subject`, the widest scope first.
+    #[must_use]
+    pub fn hits(&self, subject: &Subject<'_>) -> Vec<PurgeHit> {
+        self.state.read().marks.hits(subject)
     }
 
     /// Applies a purge here and, in a shared log, puts it in line for [`PurgeLog::announce`]. `None`

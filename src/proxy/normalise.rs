@@ -5,7 +5,8 @@
 //! nothing else.
 
 use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderName, Method, StatusCode, Uri};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
 use pingora_http::RequestHeader;
 use popgate_filters::{Headers, Scheme};
 
@@ -84,11 +85,20 @@ pub fn drop_default_port(headers: &mut dyn Headers, authority: &mut Authority, s
     }
 }
 
+/// As [`normalise`], for a request that does not come from the engine.
+///
+/// # Errors
+/// The refusal to answer with.
+pub fn normalise_parts(parts: Parts, limits: &Limits) -> Result<(Parts, Authority), Refusal> {
+    let mut request = RequestHeader::from(parts);
+    let authority = normalise(&mut request, limits)?;
+    Ok((request.into(), authority))
+}
+
 /// Whether the announced body is larger than the site takes.
 #[must_use]
-pub fn announces_more_than(request: &RequestHeader, body_max: u64) -> bool {
-    request
-        .headers
+pub fn announces_more_than(headers: &HeaderMap, body_max: u64) -> bool {
+    headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.parse::<u64>().ok())
@@ -402,11 +412,11 @@ mod tests {
     #[test]
     fn an_announced_body_over_the_limit_is_known_beforehand() {
         assert!(announces_more_than(
-            &request("/", &[("content-length", "11")]),
+            &request("/", &[("content-length", "11")]).headers,
             10
         ));
         assert!(!announces_more_than(
-            &request("/", &[("content-length", "10")]),
+            &request("/", &[("content-length", "10")]).headers,
             10
         ));
     }

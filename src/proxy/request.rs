@@ -86,7 +86,7 @@ pub async fn filter(gateway: &Gateway, session: &mut Session, cx: &mut RequestCo
             .inc();
         return respond(session, cx, answer::error(StatusCode::MISDIRECTED_REQUEST)).await;
     };
-    if normalise::announces_more_than(session.req_header(), site.config.body_max) {
+    if normalise::announces_more_than(&session.req_header().headers, site.config.body_max) {
         gateway
             .app
             .metrics

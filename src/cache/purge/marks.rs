@@ -13,8 +13,8 @@ mod tests;
 use std::collections::{BTreeSet, HashMap};
 use std::time::SystemTime;
 
-use super::Verdict;
-use super::request::Scope;
+use super::request::{PurgeKind, Scope};
+use super::{PurgeHit, Subject, Verdict};
 use crate::cache::entry::{Entry, PurgeSeq};
 use crate::cache::key::KeyHash;
 
@@ -102,20 +102,46 @@ impl Marks {
 
     /// What the purges say about an entry.
     pub(super) fn verdict(&self, entry: &Entry) -> Verdict {
-        let mut verdict = self.everything.verdict(entry.seq);
+        let mut verdict = Verdict::Valid;
+        self.each(&Subject::of(entry), |_, mark| {
+            verdict = verdict.and(mark.verdict(entry.seq));
+        });
+        verdict
+    }
+
+    /// The purges that hit `subject`, the widest scope first.
+    pub(super) fn hits(&self, subject: &Subject<'_>) -> Vec<PurgeHit> {
+        let mut hits = Vec::new();
+        self.each(subject, |(kind, name), mark| {
+            hits.extend(mark.hit(subject.seq).map(|(at, hard)| PurgeHit {
+                kind,
+                name: name.into(),
+                at,
+                hard,
+            }));
+        });
+        hits
+    }
+
+    /// Every mark in whose scope `subject` lies, with the scope's kind and what it names.
+    fn each<'a>(&'a self, subject: &Subject<'a>, mut found: impl FnMut((PurgeKind, &'a str), &Mark)) {
+        if !self.everything.is_empty() {
+            found((PurgeKind::Everything, ""), &self.everything);
+        }
         if let Some(marks) = self
             .hosts
-            .get(&entry.host)
-            .filter(|marks| entry.seq < marks.newest)
+            .get(subject.host)
+            .filter(|marks| subject.seq < marks.newest)
         {
-            verdict = verdict.and(marks.verdict(entry));
+            marks.each(subject, &mut found);
         }
-        if entry.seq < self.tags_newest {
-            for mark in entry.tags.iter().filter_map(|tag| self.tags.get(tag)) {
-                verdict = verdict.and(mark.verdict(entry.seq));
+        if subject.seq < self.tags_newest {
+            for tag in subject.tags {
+                if let Some(mark) = self.tags.get(tag) {
+                    found((PurgeKind::Tag, tag), mark);
+                }
             }
         }
-        verdict
     }
 
     /// Every scope with its mark.
@@ -160,21 +186,19 @@ impl Marks {
 }
 
 impl HostMarks {
-    fn verdict(&self, entry: &Entry) -> Verdict {
-        let mut verdict = self.own.verdict(entry.seq);
-        if let Some(mark) = self.urls.get(&entry.base) {
-            verdict = verdict.and(mark.verdict(entry.seq));
+    fn each<'a>(&'a self, subject: &Subject<'a>, found: &mut impl FnMut((PurgeKind, &'a str), &Mark)) {
+        if !self.own.is_empty() {
+            found((PurgeKind::Host, subject.host), &self.own);
         }
-        for length in self.lengths.range(..=entry.path.len()).copied() {
-            let mark = entry
-                .path
-                .get(..length)
-                .and_then(|start| self.prefixes.get(start));
-            if let Some(mark) = mark {
-                verdict = verdict.and(mark.verdict(entry.seq));
+        if let Some(mark) = self.urls.get(&subject.base) {
+            found((PurgeKind::Url, subject.path), mark);
+        }
+        for length in self.lengths.range(..=subject.path.len()).copied() {
+            let start = subject.path.get(..length);
+            if let Some((prefix, mark)) = start.and_then(|start| self.prefixes.get_key_value(start)) {
+                found((PurgeKind::Prefix, prefix), mark);
             }
         }
-        verdict
     }
 
     /// Marks below the host's own.

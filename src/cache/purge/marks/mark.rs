@@ -102,6 +102,15 @@ impl Mark {
             Verdict::Valid
         }
     }
+
+    /// When it hit an entry whose fetch began at `seq`, and whether for good; `None` when it did not.
+    pub(super) fn hit(&self, seq: PurgeSeq) -> Option<(SystemTime, bool)> {
+        match self.verdict(seq) {
+            Verdict::Valid => None,
+            Verdict::Stale { at } => Some((at, false)),
+            Verdict::Gone => Some((self.hard.at, true)),
+        }
+    }
 }
 
 fn later(a: Moment, b: Moment) -> Moment {
