@@ -135,15 +135,7 @@ mod tests {
 
     #[test]
     fn what_is_no_request_is_refused_by_name() {
-        for url in [
-            "",
-            "/a",
-            "blog.example/a",
-            "ftp://a/",
-            "http:///a",
-            "http://a b/",
-            "http://a/\u{e9}",
-        ] {
+        for url in ["", "/a", "blog.example/a", "ftp://a/", "http:///a", "http://a b/"] {
             assert!(matches!(input(url).read(), Err(InputError::Url(_))), "{url}");
         }
         for line in ["", "Cookie", ": x", "a b: c", "a: b\nc"] {

@@ -8,8 +8,6 @@ use pingora_proxy::Session;
 
 use super::Gateway;
 use super::context::RequestContext;
-use crate::cache::refusals::Refusal;
-use crate::cache::status::{DynamicReason, Outcome};
 use crate::telemetry::{AccessLine, rfc3339};
 
 /// Last hook of a request.
@@ -27,29 +25,8 @@ pub async fn finish(
         let _ = deferred.fire();
     }
     count(gateway, session, cx);
-    remember_refusal(gateway, cx);
     if !cx.background && gateway.app.access_log.enabled() {
         write_line(gateway, session, error, cx);
-    }
-}
-
-/// Notes why the answer was not stored, for `popgate why`.
-fn remember_refusal(gateway: &Gateway, cx: &RequestContext) {
-    let too_large = || match cx.outcome {
-        Some(outcome @ Outcome::Dynamic(DynamicReason::TooLarge)) => outcome.reason(),
-        _ => None,
-    };
-    let reason =
-        super::errors::refusal_label(cx.cache.refused, cx.cache.refused_by_preset).or_else(too_large);
-    if let (Some(reason), Some(key)) = (reason, cx.cache.key) {
-        gateway.app.cache.refused(
-            key.root,
-            Refusal {
-                reason,
-                status: cx.upstream.status,
-                at: gateway.app.clock.now(),
-            },
-        );
     }
 }
 

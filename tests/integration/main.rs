@@ -49,3 +49,4 @@ mod poisoning;
 mod redis_tier;
 mod storing;
 mod visitors;
+mod why;
