@@ -3,6 +3,7 @@
 //! Loopback only, unless a token file is given; then everything but the two health checks asks for the
 //! token. Every change is written to the log with its outcome.
 
+mod advise;
 pub mod purge;
 pub mod token;
 mod why;
@@ -93,6 +94,7 @@ async fn answer(request: Request<Incoming>, app: &App, token: Option<&Token>) ->
                 "a purge request takes at most 1 MiB\n",
             ),
         },
+        (&Method::GET | &Method::HEAD, "/advise") => advise::answer(app, request.uri().query()),
         (&Method::GET | &Method::HEAD, "/why") => why::by_query(app, request.uri().query()).await,
         (&Method::POST, "/why") => {
             let query = request.uri().query().map(str::to_owned);
@@ -101,7 +103,7 @@ async fn answer(request: Request<Incoming>, app: &App, token: Option<&Token>) ->
                 Err(_) => text(StatusCode::PAYLOAD_TOO_LARGE, "a question takes at most 1 MiB\n"),
             }
         }
-        (_, "/healthz" | "/readyz" | "/metrics" | "/") => not_allowed("GET, HEAD"),
+        (_, "/healthz" | "/readyz" | "/metrics" | "/advise" | "/") => not_allowed("GET, HEAD"),
         (_, "/purge") => not_allowed("POST"),
         (_, "/why") => not_allowed("GET, HEAD, POST"),
         _ => text(StatusCode::NOT_FOUND, "no such page; GET / lists what there is\n"),
@@ -114,7 +116,8 @@ const INDEX: &str = "popgate admin\n\n\
     GET  /readyz    200 while it may take traffic, 503 at start and while draining\n\
     POST /purge     {\"urls\":[]} {\"tags\":[]} {\"hosts\":[]} {\"prefixes\":[]} {\"everything\":true}, \"hard\":true\n\
     POST /why       {\"url\":\"\", \"method\":\"\", \"headers\":[\"Name: value\"], \"client\":\"IP\"} ?format=text\n\
-    GET  /why       ?url= &method= &header= &client= &format=text\n";
+    GET  /why       ?url= &method= &header= &client= &format=text\n\
+    GET  /advise    what lowers the hit ratio in the last hour; ?site= &format=text\n";
 
 fn readiness(app: &App) -> Response<Full<Bytes>> {
     match app.life.phase() {

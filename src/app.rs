@@ -16,6 +16,7 @@ use popgate_filters::{Chain, ChainError};
 use thiserror::Error;
 use tracing::info;
 
+use crate::advise::Advisor;
 use crate::cache::policy::vary::variant_slot;
 use crate::cache::purge::{PurgeLimits, PurgeLog};
 use crate::cache::tiered::Tiered;
@@ -53,6 +54,8 @@ pub struct App {
     pub origins: Origins,
     /// What writes changed.
     pub snooping: Snooping,
+    /// What lowers the hit ratio.
+    pub advisor: Advisor,
     /// The access log.
     pub access_log: AccessLog,
     /// What a reload replaces.
@@ -169,6 +172,7 @@ impl App {
             kv,
             origins,
             snooping: Snooping::default(),
+            advisor: Advisor::default(),
             access_log,
             live: ArcSwap::from_pointee(live),
         }))

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod advise;
 mod check;
 mod client;
 mod demo;
@@ -47,6 +48,8 @@ enum Command {
     Purge(client::PurgeArgs),
     /// Ask a running popgate why a request gets what it gets.
     Why(why::WhyArgs),
+    /// Ask a running popgate what lowers its hit ratio.
+    Advise(advise::AdviseArgs),
     /// Ask a running popgate whether it is alive (or ready); exits 0 or 1.
     Health(client::HealthArgs),
     /// Print generated documentation.
@@ -65,6 +68,7 @@ pub fn main() -> ExitCode {
         Some(Command::Demo(args)) => demo::demo(&args),
         Some(Command::Purge(args)) => client::purge(&args),
         Some(Command::Why(args)) => why::why(&args),
+        Some(Command::Advise(args)) => advise::advise(&args),
         Some(Command::Health(args)) => client::health(&args),
         Some(Command::Docs(args)) => docs::docs(&args),
     }

@@ -1,9 +1,12 @@
 //! `GET` and `POST /why`.
 
+use std::fmt::Display;
+
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 use percent_encoding::percent_decode_str;
+use serde::Serialize;
 use serde_json::json;
 
 use super::json;
@@ -51,7 +54,7 @@ fn read(query: &str) -> Result<Input, String> {
     Ok(input)
 }
 
-fn wants_text(query: Option<&str>) -> bool {
+pub(super) fn wants_text(query: Option<&str>) -> bool {
     query.is_some_and(|query| query.split('&').any(|pair| pair == "format=text"))
 }
 
@@ -60,6 +63,11 @@ async fn tell(app: &App, input: &Input, text: bool) -> Response<Full<Bytes>> {
         Ok(told) => told,
         Err(error) => return bad(&error.to_string()),
     };
+    page(&told, text)
+}
+
+/// A report as text or as JSON.
+pub(super) fn page<T: Serialize + Display>(told: &T, text: bool) -> Response<Full<Bytes>> {
     if text {
         let mut response = Response::new(Full::new(Bytes::from(told.to_string())));
         response.headers_mut().insert(
@@ -68,7 +76,7 @@ async fn tell(app: &App, input: &Input, text: bool) -> Response<Full<Bytes>> {
         );
         return response;
     }
-    match serde_json::to_value(&told) {
+    match serde_json::to_value(told) {
         Ok(page) => json(StatusCode::OK, &page),
         Err(error) => json(
             StatusCode::INTERNAL_SERVER_ERROR,

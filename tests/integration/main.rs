@@ -26,6 +26,7 @@ macro_rules! on_both_wires {
     )* };
 }
 
+mod advise;
 mod cache_hits;
 mod collapse;
 mod command_line;
