@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, Method, StatusCode, header};
+use popgate::cache::entry::Searched;
 use popgate::cache::memory::{Memory, Slot};
 use popgate::cache::policy::vary::variant_slot;
 use popgate::cache::policy::{
@@ -169,12 +170,14 @@ fn entry(number: u128, now: SystemTime) -> Entry {
         slot: KeyHash(number),
         host: "blog.example".into(),
         path: "/2026/01/a-post/".into(),
+        query: None,
         status: StatusCode::OK,
         headers: answer(),
         body: Bytes::from(vec![b'x'; 1024]),
         times: times(now),
         seq: PurgeSeq(0),
         tags: Box::default(),
+        searched: Searched::default(),
     }
 }
 

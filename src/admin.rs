@@ -104,6 +104,10 @@ async fn answer(request: Request<Incoming>, app: &App, token: Option<&Token>) ->
             }
         }
         (_, "/healthz" | "/readyz" | "/metrics" | "/advise" | "/") => not_allowed("GET, HEAD"),
+        (&Method::GET | &Method::HEAD, path) if path.starts_with("/purge/") => {
+            let id = path.strip_prefix("/purge/").unwrap_or_default();
+            purge::proof(app, id, request.headers().get(header::ACCEPT)).await
+        }
         (_, "/purge") => not_allowed("POST"),
         (_, "/why") => not_allowed("GET, HEAD, POST"),
         _ => text(StatusCode::NOT_FOUND, "no such page; GET / lists what there is\n"),
@@ -114,7 +118,8 @@ const INDEX: &str = "popgate admin\n\n\
     GET  /metrics   Prometheus metrics\n\
     GET  /healthz   200 while the process lives\n\
     GET  /readyz    200 while it may take traffic, 503 at start and while draining\n\
-    POST /purge     {\"urls\":[]} {\"tags\":[]} {\"hosts\":[]} {\"prefixes\":[]} {\"everything\":true}, \"hard\":true\n\
+    POST /purge     {\"urls\":[]} {\"tags\":[],\"on\":[]} {\"hosts\":[]} {\"prefixes\":[]} {\"everything\":true}, \"hard\":true\n\
+    GET  /purge/ID  which popgates have applied a purge; text with Accept: text/plain\n\
     POST /why       {\"url\":\"\", \"method\":\"\", \"headers\":[\"Name: value\"], \"client\":\"IP\"} ?format=text\n\
     GET  /why       ?url= &method= &header= &client= &format=text\n\
     GET  /advise    what lowers the hit ratio in the last hour; ?site= &format=text\n";
@@ -157,7 +162,12 @@ fn not_allowed(allow: &'static str) -> Response<Full<Bytes>> {
 
 /// A plain text answer.
 fn text(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+    owned_text(status, body)
+}
+
+/// A plain text answer made for this request.
+fn owned_text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(
         header::CONTENT_TYPE,

@@ -8,6 +8,7 @@ mod background;
 pub mod purge;
 mod reload;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -27,6 +28,7 @@ use crate::kv::{self, KvHandle, KvOpenError};
 use crate::origin::{BuildError, Origin, Origins};
 use crate::proxy::connect::{Roots, roots};
 use crate::proxy::snoop::Snooping;
+use crate::purging::vary_cookies::VaryCookies;
 use crate::redis_link::{RedisLink, RedisLinkError};
 use crate::server::drain::{InFlight, Lifecycle};
 use crate::site::SiteTable;
@@ -69,6 +71,8 @@ pub struct Live {
     pub config: Arc<Config>,
     /// Sites by host and path.
     pub sites: SiteTable<Arc<SiteRuntime>>,
+    /// Hosts of purge APIs, and the sites that each can purge.
+    pub purge_apis: HashMap<String, Vec<Arc<SiteRuntime>>>,
     /// Trusted proxies, shared with listeners.
     pub trusted: Arc<[IpNet]>,
 }
@@ -82,6 +86,8 @@ pub struct SiteRuntime {
     pub chain: Chain,
     /// Its origin.
     pub origin: Option<SiteOrigin>,
+    /// Cookies that choose its pages, as its origin has told.
+    pub vary_cookies: VaryCookies,
 }
 
 /// A site's origin: its pool, and its CA certificates in Pingora's form.
@@ -108,6 +114,14 @@ pub enum AppError {
     /// A geo database cannot be used.
     #[error("{0}")]
     Geo(#[from] GeoError),
+    /// The file of the purge log cannot be used.
+    #[error("cache.purge_log: {}: {error}; make its folder writable for popgate's user, or write `off`", path.display())]
+    PurgeLog {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
     /// Redis cannot be set up.
     #[error("cache.redis: {0}")]
     Redis(#[from] RedisLinkError),
@@ -156,8 +170,16 @@ impl App {
             )?),
             None => None,
         };
-        let purges = PurgeLog::new(purge_limits(&config), clock.clone(), Arc::clone(&metrics));
-        let cache = Tiered::new(&config.cache, link, purges, &metrics, clock.clone(), variant_slot);
+        let purges = purge_log(&config, &clock, &metrics)?;
+        let cache = Tiered::new(
+            &config.pop,
+            &config.cache,
+            link,
+            purges,
+            &metrics,
+            clock.clone(),
+            variant_slot,
+        );
         let kv = kv::open(&config.kv, Arc::clone(&metrics), clock.clone())?;
         let origins = Origins::build(&config, &metrics)?;
         let access_log = AccessLog::open(&config.log, Arc::clone(&metrics)).map_err(AppError::AccessLog)?;
@@ -208,6 +230,7 @@ impl Live {
     /// Sites with their filters and origins.
     fn build(config: Config, origins: &Origins) -> Result<Self, AppError> {
         let mut sites = SiteTable::default();
+        let mut purge_apis: HashMap<String, Vec<Arc<SiteRuntime>>> = HashMap::new();
         for site in &config.sites {
             let runtime = Arc::new(SiteRuntime {
                 config: Arc::clone(site),
@@ -218,7 +241,14 @@ impl Live {
                     .and_then(|name| origins.get(name))
                     .map(site_origin)
                     .transpose()?,
+                vary_cookies: VaryCookies::default(),
             });
+            for host in &site.purge.api_hosts {
+                purge_apis
+                    .entry(host.clone())
+                    .or_default()
+                    .push(Arc::clone(&runtime));
+            }
             for host in &site.hosts {
                 sites.add(host, &site.path, Arc::clone(&runtime));
             }
@@ -227,7 +257,20 @@ impl Live {
             trusted: config.trusted_proxies.clone().into(),
             config: Arc::new(config),
             sites,
+            purge_apis,
         })
+    }
+}
+
+/// The purge log, kept in a file where one is given.
+fn purge_log(config: &Config, clock: &Clock, metrics: &Arc<Metrics>) -> Result<Arc<PurgeLog>, AppError> {
+    let (limits, clock, metrics) = (purge_limits(config), clock.clone(), Arc::clone(metrics));
+    match &config.cache.purge_log {
+        None => Ok(PurgeLog::new(limits, clock, metrics)),
+        Some(path) => PurgeLog::open(limits, clock, metrics, path).map_err(|error| AppError::PurgeLog {
+            path: path.clone(),
+            error,
+        }),
     }
 }
 
@@ -243,6 +286,11 @@ fn purge_limits(config: &Config) -> PurgeLimits {
         records: config.cache.purges_max,
         life,
         shared: config.cache.redis.is_some(),
+        blind: config
+            .cache
+            .redis
+            .as_ref()
+            .map_or(config::model::BLIND_MAX, |redis| redis.blind_max),
     }
 }
 

@@ -13,15 +13,16 @@ use http::Uri;
 use http::request::Parts;
 
 use crate::app::{App, Live, SiteRuntime};
+use crate::cache::key::normal_percent;
 use crate::cache::policy::{BypassReason, Directives, RequestDecision};
-use crate::config::Preset;
+use crate::config::{Preset, PurgeProtocol};
 use crate::endpoint::{self, Route};
 use crate::preset::PageClass;
 use crate::proxy::context::RequestContext;
 use crate::proxy::decide::{self, Filtered, KeyAndFields, LookupDecision};
 use crate::proxy::normalise;
+use crate::purging::{access, protocol};
 use crate::telemetry::rfc3339;
-use crate::visitor::is_trusted;
 use input::Asked;
 use report::{Answer, Explanation, Verdict};
 
@@ -99,6 +100,14 @@ impl Inquiry<'_> {
         );
         let facts = &mut self.cx.facts;
         normalise::drop_default_port(&mut parts.headers, &mut facts.authority, facts.scheme);
+        if live.purge_apis.contains_key(&facts.authority.host) {
+            self.visitor(None);
+            return verdict(
+                Answer::Purge,
+                None,
+                "a call of a purge API: its host is one of api_hosts",
+            );
+        }
         let Some(site) = self.find_site(&live, parts.uri.path()) else {
             self.visitor(None);
             return verdict(
@@ -155,17 +164,12 @@ impl Inquiry<'_> {
 
     /// What answers before the cache is asked.
     fn before_cache(&mut self, site: &SiteRuntime, parts: &mut Parts) -> Option<Verdict> {
+        if let Some(protocol) = protocol(&site.config.purge, parts.method.as_str(), parts.uri.path()) {
+            return Some(self.purging(site, protocol, parts));
+        }
         if normalise::announces_more_than(&parts.headers, site.config.body_max) {
             let text = "refused with 413: the body is larger than the site takes";
             return Some(verdict(Answer::Refused, Some("body_too_large"), text));
-        }
-        if parts.method.as_str() == "PURGE" {
-            let text = if is_trusted(self.cx.facts.peer, &site.config.purge_from) {
-                "purges this URL"
-            } else {
-                "refused with 405: purge_from of the site does not name this address"
-            };
-            return Some(verdict(Answer::Purge, None, text));
         }
         match decide::run_filters(&self.cx, site, &parts.method, &parts.uri, &mut parts.headers) {
             Filtered::Unchanged => {}
@@ -187,9 +191,27 @@ impl Inquiry<'_> {
         Some(verdict(Answer::Endpoint, None, text))
     }
 
+    fn purging(&self, site: &SiteRuntime, protocol: PurgeProtocol, parts: &Parts) -> Verdict {
+        let (purge, facts) = (&site.config.purge, &self.cx.facts);
+        let name = protocol.as_str();
+        let text = if !purge.speaks(protocol) {
+            format!("refused with 405: the site's purge.protocols lack {name}")
+        } else if access::may_purge(purge, facts.peer, facts.visitor.ip, &parts.headers) {
+            format!("a purge as {name}")
+        } else {
+            format!(
+                "refused with 403: a purge as {name}, from an address that is not in purge.from, without a token"
+            )
+        };
+        verdict(Answer::Purge, None, text)
+    }
+
     async fn cache(&mut self, site: &SiteRuntime, mut parts: Parts) -> Verdict {
         let sent = parts.uri.query().map(str::to_owned);
-        let decided = decide::decide_lookup(site, &parts.method, &parts.uri, &parts.headers);
+        let mut decided = decide::decide_lookup(site, &parts.method, &parts.uri, &parts.headers);
+        if decide::chooses_own_page(site, &parts.headers) {
+            decided.pass(BypassReason::Preset("cookie"));
+        }
         self.told.request = Some(request(&decided, &parts));
         let asked = match decided.decision {
             RequestDecision::Bypass(reason) => return bypass(reason),
@@ -201,10 +223,11 @@ impl Inquiry<'_> {
         let key = decide::key_of(&self.cx, site, &parts.uri, &parts.headers);
         let subject = stored::Place {
             host: &self.cx.facts.authority.host,
-            path: parts.uri.path(),
+            path: &normal_percent(parts.uri.path()),
+            query: parts.uri.query().map(normal_percent),
         };
         let may_fill = decide::may_fill(&parts.method, &parts.headers);
-        let (cache, found) = stored::look(self.app, site, &asked, &key, subject).await;
+        let (cache, found) = stored::look(self.app, site, &asked, &key, &subject).await;
         self.told.key = Some(key_report(&key, &cache, self.cx.facts.authority.port, sent));
         self.told.stored = Some(cache.stored);
         self.told.purges = cache.purges;
@@ -251,7 +274,7 @@ fn bypass(reason: BypassReason) -> Verdict {
         BypassReason::Grpc => "gRPC",
         BypassReason::Precondition => "only the origin knows the current representation",
         BypassReason::Body | BypassReason::Preset("body") => "a request with a body",
-        BypassReason::Preset("cookie") => "a cookie that means a person",
+        BypassReason::Preset("cookie") => "a cookie that means a person, or chooses a page of its own",
         BypassReason::Preset("path") => "a path that is personal or acts",
         BypassReason::Preset("authorization") => "the request carries credentials",
         BypassReason::Preset("query") => "a parameter that acts or previews",

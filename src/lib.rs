@@ -16,6 +16,7 @@
 //! | [`geo`] | where an address is |
 //! | [`preset`] | rules of the application behind a site (WordPress) |
 //! | [`cache`] | keys, RFC 9111 policy, tiers, purges |
+//! | [`purging`] | purge protocols that plugins and programs speak |
 //! | [`origin`] | servers, balancing, health, connection caps |
 //! | [`kv`] | key-value store behind endpoints |
 //! | [`endpoint`] | natively served answers |
@@ -43,6 +44,7 @@ pub mod kv;
 pub mod origin;
 pub mod preset;
 pub mod proxy;
+pub mod purging;
 pub mod redis_link;
 pub mod server;
 pub mod site;

@@ -133,6 +133,8 @@ impl Gateway {
         let mut proxy = pingora_proxy::http_proxy(&Arc::new(conf), self.clone());
         let mut options = HttpServerOptions::default();
         options.h2_idle_timeout = Some(live.config.timeouts.keepalive);
+        // So that the normaliser can refuse it: the engine's own answer names the engine.
+        options.allow_connect_method_proxying = true;
         proxy.server_options = Some(options);
         let mut h2 = H2Options::default();
         let header_bytes = u32::try_from(live.config.limits.header_bytes).unwrap_or(u32::MAX);
@@ -292,7 +294,9 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         cx: &mut RequestContext,
     ) -> Result<()> {
-        upstream::response_headers(cx, response)
+        upstream::response_headers(cx, response)?;
+        purge::in_band(self, cx, response).await;
+        Ok(())
     }
 
     fn response_cache_filter(

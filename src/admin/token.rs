@@ -5,8 +5,7 @@ use std::path::Path;
 
 use http::HeaderValue;
 
-/// Shortest token taken, in bytes: shorter ones can be guessed.
-const LENGTH_MIN: usize = 16;
+use crate::config::model::ADMIN_TOKEN_BYTES_MIN;
 
 /// A bearer token; never printed.
 pub struct Token(Vec<u8>);
@@ -25,11 +24,11 @@ impl Token {
     pub fn read(path: &Path) -> io::Result<Self> {
         let text = std::fs::read_to_string(path)?;
         let token = text.lines().next().unwrap_or_default().trim();
-        if token.len() < LENGTH_MIN {
+        if token.len() < ADMIN_TOKEN_BYTES_MIN {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 format!(
-                    "the token in {} is shorter than {LENGTH_MIN} bytes",
+                    "the token in {} is shorter than {ADMIN_TOKEN_BYTES_MIN} bytes",
                     path.display()
                 ),
             ));
@@ -51,7 +50,7 @@ impl Token {
 }
 
 /// Compares without telling by its time how many bytes agree.
-fn same(given: &[u8], wanted: &[u8]) -> bool {
+pub(crate) fn same(given: &[u8], wanted: &[u8]) -> bool {
     let mut difference = u8::from(given.len() != wanted.len());
     for (at, byte) in wanted.iter().enumerate() {
         difference |= byte ^ given.get(at).copied().unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Purges as people write them, turned into what the purge log knows.
 
-use http::Uri;
+pub mod within;
+
 use popgate_filters::{FilterContext, Scheme};
 use serde::Deserialize;
 use thiserror::Error;
@@ -30,6 +31,9 @@ pub struct PurgeInput {
     /// `host/path` prefixes; the scheme may be given.
     #[serde(default)]
     pub prefixes: Vec<String>,
+    /// Limits `tags` to the sites of these hosts; without, a tag is purged on all sites.
+    #[serde(default)]
+    pub on: Vec<String>,
     /// Everything.
     #[serde(default)]
     pub everything: bool,
@@ -57,6 +61,9 @@ pub enum PurgeError {
         /// As given.
         value: String,
     },
+    /// URLs of hosts that are no site's, and nothing else.
+    #[error("urls: no site serves \"{0}\"; see `hosts` of the sites")]
+    NoSite(String),
     /// A malformed host.
     #[error("hosts[{index}]: \"{value}\" is no host; write it like blog.example")]
     BadHost {
@@ -65,6 +72,9 @@ pub enum PurgeError {
         /// As given.
         value: String,
     },
+    /// A host that the sender may not purge.
+    #[error("{0} is no host of this site; send the purge to that host")]
+    OtherSite(String),
 }
 
 impl App {
@@ -90,9 +100,9 @@ fn resolve(live: &Live, input: &PurgeInput) -> Result<PurgeRequest, PurgeError> 
     let mut request = PurgeRequest {
         everything: input.everything,
         hard: input.hard,
-        tags: input.tags.iter().map(|tag| tag.trim().into()).collect(),
         ..PurgeRequest::default()
     };
+    add_tags(&mut request, live, input)?;
     for (index, url) in input.urls.iter().enumerate() {
         let (host, path_and_query) = split("urls", index, url)?;
         request.urls.extend(url_key(live, &host, &path_and_query));
@@ -114,7 +124,33 @@ fn resolve(live: &Live, input: &PurgeInput) -> Result<PurgeRequest, PurgeError> 
         };
         request.hosts.push(host.into());
     }
-    Ok(request)
+    match input.urls.first() {
+        Some(url) if request.names_nothing() => Err(PurgeError::NoSite(url.clone())),
+        _ => Ok(request),
+    }
+}
+
+/// Tags on all sites, or on those that were named.
+fn add_tags(request: &mut PurgeRequest, live: &Live, input: &PurgeInput) -> Result<(), PurgeError> {
+    let tags = || input.tags.iter().map(|tag| tag.trim());
+    if input.on.is_empty() {
+        request.tags = tags().map(Into::into).collect();
+        return Ok(());
+    }
+    for (index, text) in input.on.iter().enumerate() {
+        let Some(host) = host_of(text.trim()) else {
+            let value = text.clone();
+            return Err(PurgeError::BadHost { index, value });
+        };
+        let hosts = match live.sites.find(&host, "/") {
+            Some(site) => within::hosts_of(&site.config, Some(&host)),
+            None => Some(vec![host.into()]),
+        };
+        for tag in tags() {
+            within::add_tag(request, hosts.as_deref(), tag);
+        }
+    }
+    Ok(())
 }
 
 /// Host (normal form) and path with query of a URL whose scheme may be missing.
@@ -213,12 +249,6 @@ fn visitor_free<'a>(live: &'a Live, site: &'a SiteRuntime, host: &'a str) -> Fil
         pop: &live.config.pop,
         version: http::Version::HTTP_11,
     }
-}
-
-/// The request target of a URI, for a purge by method.
-#[must_use]
-pub fn path_and_query(uri: &Uri) -> &str {
-    uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str)
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@
 //!
 //! object: base (16) · root (16) · stored_at · initial_age · fresh_until · stale_while_revalidate
 //!         · stale_if_error · seq (8 each) · status (2) · headers (2) · tags (2) · host length (2)
-//!         · path length (4) · body length (4)
-//!         · host · path · headers (name length 2, value length 4, name, value)
+//!         · path length (4) · query length (4, all ones for no query) · body length (4)
+//!         · host · path · query · headers (name length 2, value length 4, name, value)
 //!         · tags (length 2, tag) · body
 //! vary:   dead_at (8) · names (2) · names (length 2, name)
 //! alias:  dead_at (8) · slot it leads to (16)
@@ -27,20 +27,22 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::entry::{Entry, PurgeSeq, Times};
+use super::entry::{Entry, PurgeSeq, Searched, Times};
 use super::key::KeyHash;
 use super::memory::{Alias, VaryNames};
 use reader::Reader;
 
 const MAGIC: [u8; 4] = *b"PGcE";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const KIND_OBJECT: u8 = 1;
 const KIND_VARY: u8 = 2;
 const KIND_ALIAS: u8 = 3;
 const CHECKSUM_AT: usize = 8;
 const LENGTH_AT: usize = 12;
 const FIXED: usize = 32;
-const OBJECT_FIXED: usize = FIXED + 32 + 6 * 8 + 4 * 2 + 2 * 4;
+const OBJECT_FIXED: usize = FIXED + 32 + 6 * 8 + 4 * 2 + 3 * 4;
+/// Length of a query that is not there.
+const NO_QUERY: u32 = u32::MAX;
 
 /// Most bytes of a frame.
 pub const FRAME_MAX: usize = 1 << 30;
@@ -114,9 +116,14 @@ pub fn encode(entry: &Entry) -> Result<Bytes, CodecError> {
     out.put_u16(count(entry.tags.len(), TAGS_MAX, "tags")?);
     out.put_u16(length16(entry.host.len(), "host")?);
     out.put_u32(length32(entry.path.len(), "path")?);
+    out.put_u32(match &entry.query {
+        Some(query) => length32(query.len(), "query")?,
+        None => NO_QUERY,
+    });
     out.put_u32(length32(entry.body.len(), "body")?);
     out.put_slice(entry.host.as_bytes());
     out.put_slice(entry.path.as_bytes());
+    out.put_slice(entry.query.as_deref().unwrap_or_default().as_bytes());
     for (name, value) in &entry.headers {
         out.put_u16(length16(name.as_str().len(), "headers")?);
         out.put_u32(length32(value.len(), "headers")?);
@@ -266,9 +273,14 @@ fn object(slot: KeyHash, frame: &Bytes, reader: &mut Reader<'_>) -> Result<Entry
     let tag_count = bounded(reader.u16()?, TAGS_MAX, "tag count")?;
     let host_len = usize::from(reader.u16()?);
     let path_len = reader.u32()? as usize;
+    let query_len = reader.u32()?;
     let body_len = reader.u32()? as usize;
     let host = reader.text(host_len, "host")?.into();
     let path = reader.text(path_len, "path")?.into();
+    let query = match query_len {
+        NO_QUERY => None,
+        length => Some(reader.text(length as usize, "query")?.into()),
+    };
     let headers = headers(reader, header_count)?;
     let tags = (0..tag_count)
         .map(|_| {
@@ -283,12 +295,14 @@ fn object(slot: KeyHash, frame: &Bytes, reader: &mut Reader<'_>) -> Result<Entry
         slot,
         host,
         path,
+        query,
         status,
         headers,
         body,
         times,
         seq,
         tags,
+        searched: Searched::foreign(),
     })
 }
 

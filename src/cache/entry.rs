@@ -3,6 +3,7 @@
 //! Bodies are one `Bytes`, so that a hit shares it instead of copying. Headers are what the origin
 //! sent, without hop-by-hop fields. Times are wall clock, taken once when the response arrived.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -62,8 +63,10 @@ pub struct Entry {
     pub slot: KeyHash,
     /// Host in the key: lower case, no port.
     pub host: Box<str>,
-    /// Path in the key, without query; what prefix purges match.
+    /// Path in the key, without query, percent-encodings in upper case; what prefix purges match.
     pub path: Box<str>,
+    /// Query in the key; what purges by regular expression match beside the path.
+    pub query: Option<Box<str>>,
     /// Status; never 206 or 304.
     pub status: StatusCode,
     /// End-to-end headers as stored.
@@ -76,6 +79,55 @@ pub struct Entry {
     pub seq: PurgeSeq,
     /// Tags of the response (Surrogate-Key and the like).
     pub tags: Box<[Box<str>]>,
+    /// How far the purge log has been searched for purges that hit this entry, in vain.
+    pub searched: Searched,
+}
+
+/// A note of the purge log in an entry, so that it is searched once per purge and not once per hit. It is
+/// this process' own and goes nowhere with the entry.
+#[derive(Debug, Default)]
+pub struct Searched {
+    revision: AtomicU64,
+    foreign: bool,
+}
+
+impl Searched {
+    /// For an entry that another process may have fetched.
+    #[must_use]
+    pub fn foreign() -> Self {
+        Self {
+            foreign: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether another process may have fetched the entry: then its place says nothing about places that
+    /// were counted here.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        self.foreign
+    }
+
+    /// Whether nothing was found at this revision of the log.
+    #[must_use]
+    pub fn is(&self, revision: u64) -> bool {
+        self.revision.load(Ordering::Relaxed) == revision
+    }
+
+    /// Notes that nothing was found at this revision.
+    pub fn set(&self, revision: u64) {
+        self.revision.store(revision, Ordering::Relaxed);
+    }
+}
+
+impl Clone for Searched {
+    /// A copy is another entry: the log is searched anew.
+    fn clone(&self) -> Self {
+        Self {
+            revision: AtomicU64::default(),
+            foreign: self.foreign,
+        }
+    }
 }
 
 impl Entry {
@@ -93,6 +145,7 @@ impl Entry {
             + 64
             + self.host.len()
             + self.path.len()
+            + self.query.as_ref().map_or(0, |query| query.len())
             + headers
             + tags
             + self.body.len()

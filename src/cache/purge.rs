@@ -12,16 +12,25 @@
 //! know (records that were trimmed, flushed or cannot be read) counts as a soft purge of everything.
 
 mod announce;
+mod fate;
 mod follow;
+mod gap;
 mod hit;
+mod id;
+mod journal;
 mod marks;
+mod pattern;
+pub mod proof;
 mod record;
 mod request;
+mod reread;
 mod stream;
 mod stream_id;
 #[cfg(test)]
 mod tests;
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -31,14 +40,22 @@ use parking_lot::{Mutex, RwLock};
 use super::entry::{Entry, PurgeSeq};
 use crate::clock::Clock;
 use crate::telemetry::metrics::Metrics;
+use gap::Gap;
+use journal::Journal;
 use marks::{Marks, Stamp};
 use stream_id::StreamId;
 
 pub use announce::Ticket;
 pub use follow::{Purged, follow};
 pub use hit::{PurgeHit, Subject};
+pub use id::PurgeId;
+pub use pattern::{PATTERN_LENGTH_MAX, PATTERNS_MAX, Pattern, PatternError};
+pub use proof::Proof;
 pub use record::Record;
-pub use request::{PurgeKind, PurgePrefix, PurgeReport, PurgeRequest, PurgeUrl, Reached, Scope};
+pub use request::{
+    PurgeHostTag, PurgeKind, PurgePattern, PurgePrefix, PurgeReport, PurgeRequest, PurgeUrl, Reached, Scope,
+};
+pub use reread::guard;
 
 /// What the log says about an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +91,8 @@ pub struct PurgeLimits {
     pub life: Duration,
     /// Other popgates share it: it does not count as synced before the stream was read.
     pub shared: bool,
+    /// How long it may be out of step before what was fetched earlier is in doubt.
+    pub blind: Duration,
 }
 
 /// The log.
@@ -82,7 +101,13 @@ pub struct PurgeLog {
     head: AtomicU64,
     /// Place of the last record: entries from then on need no look at the marks.
     newest: AtomicU64,
+    /// Grows with every change of the marks and every gap.
+    revision: AtomicU64,
+    gap: Gap,
     state: RwLock<State>,
+    /// What was read from the stream, and when.
+    progress: Mutex<proof::Progress>,
+    journal: Option<Journal>,
     pending: Mutex<announce::Pending>,
     announcing: tokio::sync::Mutex<()>,
     /// Connection of the link under which the stream was read to its end; 0: none.
@@ -109,16 +134,63 @@ impl PurgeLog {
     /// the stream it knows nothing, and what is filled meanwhile is hit by all it reads then.
     #[must_use]
     pub fn new(limits: PurgeLimits, clock: Clock, metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self::with(limits, clock, metrics, None))
+    }
+
+    /// As [`PurgeLog::new`], kept in a file over restarts.
+    ///
+    /// # Errors
+    /// When the file cannot be made or read.
+    pub fn open(
+        limits: PurgeLimits,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        path: &Path,
+    ) -> io::Result<Arc<Self>> {
+        let (journal, lines) = Journal::open(path, limits.shared)?;
+        let log = Self::with(limits, clock, metrics, Some(journal));
+        log.restore(lines);
+        Ok(Arc::new(log))
+    }
+
+    /// Takes up what was left: a log of its own goes on behind it, a shared one announces it.
+    fn restore(&self, lines: Vec<journal::Line>) {
+        let now = self.clock.now();
+        let mut state = self.state.write();
+        for line in lines {
+            let stamp = Stamp {
+                seq: if self.limits.shared {
+                    self.count_on(&mut state)
+                } else {
+                    line.place.seq()
+                },
+                at: line.at.min(now),
+                hard: line.record.hard,
+            };
+            self.apply(&mut state, &line.record.scopes, stamp, now);
+            if self.limits.shared {
+                self.pending
+                    .lock()
+                    .add(&line.record.scopes, stamp, self.limits.records);
+            }
+        }
+    }
+
+    fn with(limits: PurgeLimits, clock: Clock, metrics: Arc<Metrics>, journal: Option<Journal>) -> Self {
         let head = if limits.shared {
             PurgeSeq(0)
         } else {
             stream_id::seq_at(clock.now())
         };
         metrics.purge_synced.set(i64::from(!limits.shared));
-        Arc::new(Self {
+        Self {
             head: AtomicU64::new(head.0),
             newest: AtomicU64::new(0),
+            revision: AtomicU64::new(1),
+            gap: Gap::new(clock.now()),
             state: RwLock::default(),
+            progress: Mutex::default(),
+            journal,
             pending: Mutex::default(),
             announcing: tokio::sync::Mutex::default(),
             synced: AtomicU64::new(0),
@@ -127,7 +199,7 @@ impl PurgeLog {
             limits,
             clock,
             metrics,
-        })
+        }
     }
 
     /// The place of the last purge. Take it before a fetch begins.
@@ -136,24 +208,47 @@ impl PurgeLog {
         PurgeSeq(self.head.load(Ordering::Acquire))
     }
 
-    /// Whether an entry is purged. One atomic load for entries newer than the last purge.
+    /// Whether an entry is purged. A few atomic loads for entries newer than the last purge and for those
+    /// that were looked at since.
     #[must_use]
     pub fn verdict(&self, entry: &Entry) -> Verdict {
-        if entry.seq.0 >= self.newest.load(Ordering::Acquire) {
+        if self.limits.shared {
+            self.feel_pulse();
+        }
+        if entry.seq.0 >= self.newest.load(Ordering::Acquire) && !self.gap.is_open() {
             return Verdict::Valid;
         }
-        self.state.read().marks.verdict(entry)
+        let revision = self.revision.load(Ordering::Acquire);
+        if entry.searched.is(revision) {
+            return Verdict::Valid;
+        }
+        let found = self.state.read().marks.verdict(entry);
+        let verdict = found.and(self.gap.verdict(entry));
+        if verdict == Verdict::Valid {
+            // The marks searched are at least those of the revision read before.
+            entry.searched.set(revision);
+        }
+        verdict
     }
 
-    /// The purges that hit `subject`, the widest scope first.
+    /// The purges that hit `subject`, the widest scope first, then the gap if `entry` lies before it.
     #[must_use]
-    pub fn hits(&self, subject: &Subject<'_>) -> Vec<PurgeHit> {
-        self.state.read().marks.hits(subject)
+    pub fn hits(&self, subject: &Subject<'_>, entry: Option<&Entry>) -> Vec<PurgeHit> {
+        let mut hits = self.state.read().marks.hits(subject);
+        if let Some(Verdict::Stale { at }) = entry.map(|entry| self.gap.verdict(entry)) {
+            hits.push(PurgeHit::gap(at));
+        }
+        hits
     }
 
     /// Applies a purge here and, in a shared log, puts it in line for [`PurgeLog::announce`]. `None`
     /// when there is nothing to announce.
     pub fn purge(&self, request: &PurgeRequest) -> Option<Ticket> {
+        self.purge_at(request)?.1
+    }
+
+    /// As [`PurgeLog::purge`], with the place it took here; `None` for a request that names nothing.
+    pub fn purge_at(&self, request: &PurgeRequest) -> Option<(PurgeSeq, Option<Ticket>)> {
         let scopes = request.scopes();
         if scopes.is_empty() {
             return None;
@@ -177,7 +272,26 @@ impl PurgeLog {
             .shared
             .then(|| self.pending.lock().add(&scopes, stamp, self.limits.records));
         drop(state);
-        ticket
+        if let Some(journal) = &self.journal {
+            // Behind the lock: at worst a purge that is in Redis by now is announced again.
+            journal.append(&journal::Line {
+                place: StreamId::at_least(stamp.seq),
+                at: now,
+                record: Record {
+                    by: self.id,
+                    hard: stamp.hard,
+                    scopes,
+                },
+            });
+        }
+        Some((stamp.seq, ticket))
+    }
+
+    /// Waits until purges that are not in Redis are on the disk.
+    pub fn sync_journal(&self) {
+        if let Some(journal) = &self.journal {
+            journal.sync();
+        }
     }
 
     /// Folds away records that no entry can be hit by any more. Worth calling now and then.
@@ -211,6 +325,7 @@ impl PurgeLog {
     fn set_synced(&self, generation: Option<u64>) {
         let before = self.synced.swap(generation.unwrap_or(0), Ordering::AcqRel);
         self.metrics.purge_synced.set(i64::from(generation.is_some()));
+        self.note_step(generation.is_some());
         match generation {
             Some(generation) => tracing::info!(
                 generation,
@@ -243,6 +358,25 @@ impl PurgeLog {
     /// behind the one it was counted at, and what is filled from now on is not hit by it again.
     fn confirm(&self, id: StreamId, record: &Record) {
         self.apply_at(&mut self.state.write(), id.seq(), id, record);
+    }
+
+    /// The last record read from the stream.
+    fn last_read(&self) -> Option<StreamId> {
+        self.state.read().last
+    }
+
+    /// Counts everything fetched so far as softly purged: records were lost. The stream is then read from
+    /// where it begins now.
+    fn forget_all(&self) {
+        let now = self.clock.now();
+        let mut state = self.state.write();
+        let stamp = Stamp {
+            seq: self.count_on(&mut state),
+            at: now,
+            hard: false,
+        };
+        self.apply(&mut state, &[Scope::Everything], stamp, now);
+        state.last = None;
     }
 
     fn apply_at(&self, state: &mut State, seq: PurgeSeq, id: StreamId, record: &Record) {
@@ -300,6 +434,15 @@ impl PurgeLog {
         state.counted
     }
 
+    /// Takes the place behind the head without a purge: entries fetched from now on can be told from older
+    /// ones.
+    fn next_place(&self) -> PurgeSeq {
+        let mut state = self.state.write();
+        let seq = self.count_on(&mut state);
+        self.advance(seq);
+        seq
+    }
+
     fn next(&self) -> PurgeSeq {
         PurgeSeq(self.head().0.saturating_add(1))
     }
@@ -309,10 +452,16 @@ impl PurgeLog {
             state.marks.add(scope, stamp);
         }
         bound(&mut state.marks, self.limits, now);
-        // Marks before head: a fill that takes this head must find them judged by `newest`.
-        self.newest.fetch_max(stamp.seq.0, Ordering::AcqRel);
-        self.head.fetch_max(stamp.seq.0, Ordering::AcqRel);
+        self.advance(stamp.seq);
         self.show(state);
+    }
+
+    /// After a change of the marks, while they are still locked: a fill that takes this head must find them
+    /// judged by `newest`.
+    fn advance(&self, seq: PurgeSeq) {
+        self.revision.fetch_add(1, Ordering::AcqRel);
+        self.newest.fetch_max(seq.0, Ordering::AcqRel);
+        self.head.fetch_max(seq.0, Ordering::AcqRel);
     }
 
     fn show(&self, state: &State) {

@@ -28,6 +28,8 @@ use super::{Entry, KeyHash, PurgeSeq, Times};
 use crate::clock::Clock;
 use crate::config::{Preset, Wordpress};
 use crate::preset::PageClass;
+use crate::purging::litespeed;
+use crate::purging::vary_cookies::carries_any;
 use crate::telemetry::Metrics;
 use body::HitBody;
 use fill::Fill;
@@ -41,8 +43,10 @@ pub struct Lookup {
     pub root: KeyHash,
     /// Host in the key.
     pub host: String,
-    /// Path in the key.
+    /// Path in the key, percent-encodings in upper case.
     pub path: String,
+    /// Query in the key.
+    pub query: Option<String>,
     /// Purge log position before the fetch.
     pub seq: PurgeSeq,
     /// The client's headers, which choose the variant.
@@ -126,6 +130,9 @@ impl Storage for CacheStorage {
                 .store(self.tiers.varies(lookup.root), Ordering::Relaxed);
             return Ok(None);
         };
+        if is_for_others(&found.entry, &lookup.request) {
+            return Ok(None);
+        }
         let purged_at = match found.verdict {
             Verdict::Gone => return Ok(None),
             Verdict::Stale { at } => Some(at),
@@ -185,6 +192,13 @@ impl Storage for CacheStorage {
     fn as_any(&self) -> &(dyn Any + Send + Sync + 'static) {
         self
     }
+}
+
+/// Whether a stored object depends on a cookie that this request has and its own did not.
+#[must_use]
+pub fn is_for_others(entry: &Entry, request: &HeaderMap) -> bool {
+    let cookies = litespeed::vary_cookies(&entry.headers);
+    !cookies.is_empty() && carries_any(request, &cookies)
 }
 
 /// The engine's form of a stored object's head.

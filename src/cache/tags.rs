@@ -9,11 +9,15 @@ pub const TAGS_MAX: usize = 512;
 pub const TAG_LENGTH_MAX: usize = 256;
 
 /// Fields that carry tags, and what separates them.
-const FIELDS: [(&str, &[u8]); 4] = [
+const FIELDS: [(&str, &[u8]); 7] = [
     ("surrogate-key", b" "),
     ("xkey", b" ,"),
-    ("cache-tag", b","),
+    // nginx-helper separates by spaces what Cloudflare separates by commas.
+    ("cache-tag", b", "),
     ("x-cache-tags", b","),
+    ("cache-tags", b", "),
+    ("edge-cache-tag", b","),
+    ("x-litespeed-tag", b","),
 ];
 
 /// The tags of a response, each once, in order.
@@ -25,6 +29,8 @@ pub fn of(headers: &HeaderMap) -> Box<[Box<str>]> {
             let Ok(text) = value.to_str() else { continue };
             for tag in text.split(|c: char| u8::try_from(c).is_ok_and(|b| separators.contains(&b))) {
                 let tag = tag.trim();
+                // LiteSpeed's private answers mark their shared tags; none of them is kept here.
+                let tag = tag.strip_prefix("public:").unwrap_or(tag);
                 let fits = !tag.is_empty() && tag.len() <= TAG_LENGTH_MAX && tags.len() < TAGS_MAX;
                 if fits && !tags.iter().any(|known| **known == *tag) {
                     tags.push(tag.into());
@@ -48,6 +54,25 @@ mod tests {
         let tags = of(&headers);
         let tags: Vec<&str> = tags.iter().map(AsRef::as_ref).collect();
         assert_eq!(tags, ["post:1", "home", "a", "b", "c", "feed"]);
+    }
+
+    #[test]
+    fn tags_of_plugins_are_read_as_they_write_them() {
+        for (name, value, wanted) in [
+            ("cache-tag", "a b", &["a", "b"][..]),
+            (
+                "x-litespeed-tag",
+                "cc4_post,cc4_Po.15,cc4_",
+                &["cc4_post", "cc4_Po.15", "cc4_"],
+            ),
+            ("x-cache-tags", "site-1,p-15", &["site-1", "p-15"]),
+            ("cache-tags", "node:1 node:2", &["node:1", "node:2"]),
+        ] {
+            let headers = HeaderMap::from_iter([(name.parse().unwrap(), value.parse().unwrap())]);
+            let tags = of(&headers);
+            let tags: Vec<&str> = tags.iter().map(AsRef::as_ref).collect();
+            assert_eq!(tags, wanted, "{name}");
+        }
     }
 
     #[test]

@@ -17,10 +17,10 @@ use http::{HeaderMap, HeaderName};
 use prometheus::IntCounter;
 
 use super::codec;
-use super::entry::{Entry, PurgeSeq, Times};
+use super::entry::{Entry, PurgeSeq, Searched, Times};
 use super::key::KeyHash;
 use super::memory::{self, Alias, Memory, Slot, VariantFn, VaryNames};
-use super::purge::{self, PurgeLog, PurgeReport, PurgeRequest, Purged, Reached, Verdict};
+use super::purge::{self, Proof, PurgeId, PurgeLog, PurgeReport, PurgeRequest, Purged, Reached, Verdict};
 use super::redis::{Answer, Flights, RedisTier, Write};
 use super::refusals::Refusals;
 use crate::clock::Clock;
@@ -75,6 +75,7 @@ pub struct Stats {
 pub struct Tiered {
     memory: Arc<Memory>,
     redis: Option<Redis>,
+    pop: String,
     log: Arc<PurgeLog>,
     flights: Flights,
     refusals: Refusals,
@@ -88,13 +89,15 @@ struct Redis {
     tier: Arc<RedisTier>,
     link: Arc<RedisLink>,
     purges: String,
+    pop: String,
 }
 
 impl Tiered {
-    /// An empty cache. Redis is used when both the configuration and a link are given; its writes
-    /// and purges go on while [`Tiered::run`] is polled.
+    /// An empty cache of the PoP `pop`. Redis is used when both the configuration and a link are given; its
+    /// writes and purges go on while [`Tiered::run`] is polled.
     #[must_use]
     pub fn new(
+        pop: &str,
         config: &model::Cache,
         link: Option<Arc<RedisLink>>,
         log: Arc<PurgeLog>,
@@ -112,11 +115,13 @@ impl Tiered {
             )),
             link,
             purges: format!("{}purges", config.prefix),
+            pop: pop.to_owned(),
         });
         let lookups = |result| metrics.cache_lookups.with_label_values(&["memory", result]);
         Arc::new(Self {
             memory: Arc::new(Memory::new(config.memory, variant, clock.clone(), metrics)),
             redis,
+            pop: pop.to_owned(),
             log,
             flights: Flights::default(),
             refusals: Refusals::default(),
@@ -154,6 +159,7 @@ impl Tiered {
 
     /// The response in memory or Redis. Waits for Redis at most its timeout; whatever goes wrong there is a miss.
     pub async fn get(&self, root: KeyHash, request: &HeaderMap) -> Option<Found> {
+        self.log.settle().await;
         let place = self.memory.find(root, request);
         if let Some(found) = place.entry.and_then(|entry| self.judge(entry, Tier::Memory)) {
             self.hit.inc();
@@ -247,6 +253,7 @@ impl Tiered {
             headers,
             times: codec::normalise(times),
             seq,
+            searched: Searched::default(),
             ..old.clone()
         });
         let entry = Arc::new(entry);
@@ -310,7 +317,8 @@ impl Tiered {
     /// Purges: here at once, and in Redis, where the other popgates hear of it. When Redis does not
     /// answer in time it is announced once it does.
     pub async fn purge(&self, request: &PurgeRequest) -> PurgeReport {
-        let ticket = self.log.purge(request);
+        let taken = self.log.purge_at(request);
+        let ticket = taken.and_then(|(_, ticket)| ticket);
         if request.everything && request.hard {
             clear(&self.memory);
         }
@@ -319,11 +327,26 @@ impl Tiered {
             (Some(_), None) => Reached::Reached,
             (Some(redis), Some(ticket)) => self.log.announce(&redis.link, &redis.purges, ticket).await,
         };
+        if redis == Reached::Unreachable {
+            let log = Arc::clone(&self.log);
+            // The task cannot fail but with the process.
+            let _ = tokio::task::spawn_blocking(move || log.sync_journal()).await;
+        }
         PurgeReport {
             kind: request.kind(),
             local: true,
             redis,
+            id: taken.map(|(place, ticket)| self.log.id_of(place, ticket)),
         }
+    }
+
+    /// Who has applied a purge. `None`: nothing is known of it, or Redis does not answer.
+    pub async fn proof(&self, id: PurgeId) -> Option<Proof> {
+        let link = self
+            .redis
+            .as_ref()
+            .map(|redis| (&*redis.link, redis.purges.as_str()));
+        self.log.proof(link, &self.pop, id).await
     }
 
     /// The head of the purge log: take it before a fetch begins.
@@ -364,12 +387,15 @@ impl Tiered {
                         clear(&memory);
                     }
                 });
-                let log = Arc::clone(&self.log);
-                tokio::join!(
-                    tidy,
-                    redis.tier.run(),
-                    purge::follow(log, redis.link, redis.purges, purged)
+                let log = || Arc::clone(&self.log);
+                let guard = purge::guard(
+                    log(),
+                    Arc::clone(&redis.link),
+                    redis.purges.clone(),
+                    Arc::clone(&purged),
                 );
+                let follow = purge::follow(log(), redis.link, redis.purges, redis.pop, purged);
+                tokio::join!(tidy, redis.tier.run(), guard, follow);
             }
         }
     }
@@ -377,7 +403,11 @@ impl Tiered {
     /// Waits until all writes are in Redis; false when `deadline` passed before.
     pub async fn drain(&self, deadline: Duration) -> bool {
         match &self.redis {
-            Some(redis) => redis.tier.drain(deadline).await,
+            Some(redis) => {
+                let drained = redis.tier.drain(deadline).await;
+                self.log.leave(&redis.link, &redis.purges).await;
+                drained
+            }
             None => true,
         }
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use clap::Args;
@@ -15,6 +15,9 @@ use crate::config;
 
 /// Longest wait for an answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Pace of questions while waiting.
+const ASK_EVERY: Duration = Duration::from_millis(20);
 
 /// Where the admin listener is and how to be let in.
 #[derive(Debug, Clone, Args)]
@@ -50,9 +53,15 @@ pub(super) struct PurgeArgs {
     /// Everything.
     #[arg(long)]
     everything: bool,
+    /// Limit tags to the sites of these hosts; else they are purged on all sites.
+    #[arg(long = "on", value_name = "HOST")]
+    on: Vec<String>,
     /// Delete instead of marking stale.
     #[arg(long)]
     hard: bool,
+    /// Wait at most so many seconds until every popgate has applied it, and say how long that took.
+    #[arg(long, value_name = "SECONDS")]
+    wait: Option<u64>,
 }
 
 /// Which question to ask.
@@ -77,9 +86,42 @@ pub(super) fn purge(args: &PurgeArgs) -> ExitCode {
     }
     let body = serde_json::json!({
         "urls": args.urls, "tags": args.tags, "hosts": args.hosts,
-        "prefixes": args.prefixes, "everything": args.everything, "hard": args.hard,
+        "prefixes": args.prefixes, "everything": args.everything, "hard": args.hard, "on": args.on,
     });
-    print(ask(&args.admin, Method::POST, "/purge", body.to_string()))
+    let answer = ask(&args.admin, Method::POST, "/purge", body.to_string());
+    match (args.wait, answer) {
+        (Some(seconds), Ok((status, text))) if status.is_success() => {
+            wait(&args.admin, &text, Duration::from_secs(seconds))
+        }
+        (_, answer) => print(answer),
+    }
+}
+
+/// Asks until every popgate has applied the purge; exits 0 when they have.
+fn wait(admin: &AdminArg, report: &str, longest: Duration) -> ExitCode {
+    print!("{report}");
+    let report: serde_json::Value = serde_json::from_str(report).unwrap_or_default();
+    let Some(id) = report["id"].as_str() else {
+        return super::fail(&"the answer has no \"id\" to ask for");
+    };
+    let began = Instant::now();
+    loop {
+        let proof = match ask(admin, Method::GET, &format!("/purge/{id}"), String::new()) {
+            Ok((StatusCode::OK, text)) => text,
+            other => return print(other),
+        };
+        let proof: serde_json::Value = serde_json::from_str(&proof).unwrap_or_default();
+        let complete = proof["complete"].as_bool() == Some(true);
+        if complete || began.elapsed() >= longest {
+            println!("{proof}");
+            return if complete {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            };
+        }
+        std::thread::sleep(ASK_EVERY);
+    }
 }
 
 /// Asks for the process' health.

@@ -15,9 +15,11 @@ use ipnet::IpNet;
 use super::diagnostic::Diagnostic;
 
 pub mod origin;
+pub mod purge;
 pub mod wordpress;
 
 pub use origin::*;
+pub use purge::*;
 pub use wordpress::*;
 
 /// The whole of one configuration file, checked.
@@ -89,6 +91,9 @@ pub struct CertificateFiles {
     pub key: PathBuf,
 }
 
+/// Shortest admin token, in bytes: shorter ones can be guessed.
+pub const ADMIN_TOKEN_BYTES_MIN: usize = 16;
+
 /// The admin listener: metrics, health, purge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin {
@@ -153,6 +158,8 @@ pub struct Cache {
     pub uncacheable_memory: Duration,
     /// Most purge records kept in memory before they are folded into wider ones; default 10 000.
     pub purges_max: usize,
+    /// File that keeps purges over a restart; `None`: none does.
+    pub purge_log: Option<PathBuf>,
 }
 
 /// The Redis tier: best effort, behind a timeout and a breaker.
@@ -172,6 +179,9 @@ pub struct RedisCache {
     pub ttl_max: Duration,
     /// Prefix of every key of the cache; default `popgate:`.
     pub prefix: String,
+    /// How long purges may be out of reach before what was fetched earlier is checked with the origin first;
+    /// default 30 s.
+    pub blind_max: Duration,
 }
 
 impl std::fmt::Debug for RedisLogin {
@@ -287,8 +297,8 @@ pub struct Site {
     pub cache: SiteCache,
     /// Filters in order, `geo_headers` added in front unless named.
     pub filters: Vec<FilterSpec>,
-    /// Who may send `PURGE`; default loopback only.
-    pub purge_from: Vec<IpNet>,
+    /// Who may purge it, and how.
+    pub purge: SitePurge,
     /// Largest request body; default 64 MiB.
     pub body_max: u64,
 }
@@ -389,7 +399,7 @@ pub struct Limits {
     pub connections: usize,
     /// Streams per HTTP/2 connection; default 100.
     pub h2_streams: u32,
-    /// Requests per keep-alive connection; default 10 000.
+    /// Requests per keep-alive connection; default 1 000 000.
     pub keepalive_requests: u32,
 }
 

@@ -13,6 +13,7 @@ mod log;
 mod origins;
 mod redis;
 mod site_cache;
+mod site_purge;
 mod sites;
 mod wordpress;
 
@@ -31,6 +32,7 @@ pub(super) fn config(top: &Field<'_>, source: &Path) -> Config {
     let admin = admin::admin(&root, &listen);
     let mut origins = origins::origins(&root);
     let sites = sites::sites(&root, &mut origins);
+    let kv = kv::kv(&root);
     Config {
         source: source.to_owned(),
         pop: pop(&root),
@@ -38,8 +40,8 @@ pub(super) fn config(top: &Field<'_>, source: &Path) -> Config {
         admin,
         trusted_proxies,
         geo: geo::geo(&root),
-        cache: cache::cache(&root),
-        kv: kv::kv(&root),
+        cache: cache::cache(&root, &kv),
+        kv,
         origins: origins::finished(origins),
         sites,
         limits: limits::limits(&root),

@@ -228,7 +228,7 @@ fn an_alias_saves_writing_a_list_twice() {
         "trusted_proxies: &lan [10.0.0.0/8]\n{}",
         MINIMAL.replace("origin: blog", "origin: blog, purge_from: *lan")
     ));
-    assert_eq!(config.sites[0].purge_from, config.trusted_proxies);
+    assert_eq!(config.sites[0].purge.from, config.trusted_proxies);
 }
 
 #[test]

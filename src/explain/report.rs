@@ -249,19 +249,30 @@ pub struct Entry {
     pub gone: bool,
 }
 
+/// Scope of what is no purge, but a time in which this popgate may have missed some.
+pub const GAP: &str = "gap";
+
 /// A purge.
 #[derive(Debug, Clone, Serialize)]
 pub struct Purge {
-    /// `url`, `tag`, `prefix`, `host`, `everything`.
+    /// `url`, `tag`, `regex`, `prefix`, `host`, `everything`; `gap`: purges may not have been heard of.
     pub scope: &'static str,
-    /// What it named.
+    /// The host it was confined to; `*.blog.example`: all below that one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// What it named there: a tag, the start of a path, a path, an expression; empty for a host.
     pub name: String,
+    /// Its name in the purge log, for `GET /purge/ID`; of several purges of one scope that of the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// Whether it deleted.
     pub hard: bool,
-    /// When.
+    /// When; of several purges of one scope the last.
     pub at: String,
     /// How long ago.
     pub ago: u64,
+    /// Since when what it hit is stale or gone.
+    pub since: String,
 }
 
 /// Why an answer was not stored.

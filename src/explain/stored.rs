@@ -1,5 +1,6 @@
 //! What is stored for a request, and what that means for it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -10,18 +11,19 @@ use super::verdict as say;
 use crate::app::{App, SiteRuntime};
 use crate::cache::policy::vary::{offered_codings, variant_fields};
 use crate::cache::policy::{Directives, Failure, Reuse, may_serve_on_error};
-use crate::cache::purge::{self, Subject};
+use crate::cache::purge::{self, PurgeKind, Subject};
 use crate::cache::status::{Cause, MissReason, Outcome, StaleReason, ttl};
+use crate::cache::storage::is_for_others;
 use crate::cache::tiered::{Examined, RedisHolds, Tier};
 use crate::cache::{Entry, KeyHash, PurgeSeq};
 use crate::proxy::decide::{self, Judged, KeyAndFields};
 use crate::telemetry::rfc3339;
 
 /// Where a key lies, for purges.
-#[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     pub host: &'a str,
     pub path: &'a str,
+    pub query: Option<Cow<'a, str>>,
 }
 
 /// What was found out about a key.
@@ -46,11 +48,14 @@ pub(super) async fn look(
     site: &SiteRuntime,
     asked: &Directives,
     key: &KeyAndFields,
-    place: Place<'_>,
+    place: &Place<'_>,
 ) -> (Cache, Option<Usable>) {
     let now = app.clock.now();
     let examined = app.cache.examine(key.hashes.root, &key.fields).await;
-    let found = examined.found.as_ref();
+    let found = examined
+        .found
+        .as_ref()
+        .filter(|found| !is_for_others(&found.entry, &key.fields));
     let judged = found.map(|found| {
         let purged_at = match found.verdict {
             purge::Verdict::Stale { at } => Some(at),
@@ -71,12 +76,13 @@ pub(super) async fn look(
             base: key.hashes.base,
             host: place.host,
             path: place.path,
+            query: place.query.as_deref(),
             tags: &[],
             seq: PurgeSeq(0),
         },
     };
     let cache = Cache {
-        purges: purges(app, &subject, now),
+        purges: purges(app, &subject, lying.map(|entry| &**entry), now),
         not_stored: not_stored(app, key.hashes.root, now),
         variant: variant(&examined, key),
         slot: examined.slot,
@@ -139,14 +145,17 @@ fn entry_report(
     }
 }
 
-fn purges(app: &App, subject: &Subject<'_>, now: SystemTime) -> Vec<report::Purge> {
-    let hits = app.cache.purge_hits(subject).into_iter();
+fn purges(app: &App, subject: &Subject<'_>, entry: Option<&Entry>, now: SystemTime) -> Vec<report::Purge> {
+    let hits = app.cache.purge_hits(subject, entry).into_iter();
     hits.map(|hit| report::Purge {
-        scope: hit.kind.as_str(),
+        scope: hit.kind.map_or(report::GAP, PurgeKind::as_str),
+        host: hit.host.map(Into::into),
         name: hit.name.into(),
+        id: hit.id.map(|id| id.to_string()),
         hard: hit.hard,
         at: rfc3339::format(hit.at),
         ago: ago(hit.at, now),
+        since: rfc3339::format(hit.since),
     })
     .collect()
 }
@@ -214,20 +223,23 @@ pub(super) fn verdict(
             reason(Outcome::Stale(StaleReason::WhileRevalidate)),
             format!(
                 "answered from {tier}, stale ({}), while one request fetches the new one",
-                over(cause)
+                over(told, cause)
             ),
         ),
         (Reuse::Stale { .. } | Reuse::Revalidate(_), _) if asked.only_if_cached => unsatisfied(),
         (Reuse::Stale { .. } | Reuse::Revalidate(_), cause) => say(
             Answer::Revalidate,
             reason(Outcome::Expired(cause.unwrap_or(Cause::Stale))),
-            format!("stored, but {}: the origin is asked first", over(cause)),
+            format!("stored, but {}: the origin is asked first", over(told, cause)),
         ),
     }
 }
 
-fn over(cause: Option<Cause>) -> &'static str {
+fn over(told: &Explanation, cause: Option<Cause>) -> &'static str {
     match cause {
+        Some(Cause::Purged) if told.purges.iter().all(|purge| purge.scope == report::GAP) => {
+            "purges may not have been heard of"
+        }
         Some(Cause::Purged) => "a soft purge ended its freshness",
         Some(Cause::Request(_)) => "the client does not want it as it is",
         Some(Cause::Stale) | None => "its freshness is over",
@@ -251,14 +263,15 @@ fn nothing_usable(told: &Explanation, asked: &Directives, may_fill: bool) -> Ver
             .is_none_or(|refusal| purge.ago <= refusal.ago)
     });
     if let Some(purge) = newest {
-        let named = if purge.name.is_empty() {
-            String::new()
+        let stored = told.stored.as_ref().is_some_and(|stored| stored.entry.is_some());
+        let what = if stored {
+            "what is stored"
         } else {
-            format!(" {}", purge.name)
+            "what was stored before it"
         };
         let text = format!(
-            "fetched: a hard purge ({}{named}) {} s ago removed what was stored before",
-            purge.scope, purge.ago
+            "fetched: a hard purge ({purge}) {} s ago removed {what}",
+            purge.ago
         );
         return say(Answer::Miss, Outcome::Miss(MissReason::Purged).reason(), text);
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::report::{Entry, Explanation, Filter, Key, Request, Visitor};
+use super::report::{Entry, Explanation, Filter, Key, Purge, Request, Visitor};
 
 /// Width of the first column.
 const NAMES: usize = 11;
@@ -58,23 +58,15 @@ impl Explanation {
             }
         }
         for purge in &self.purges {
-            let mode = if purge.hard { "hard" } else { "soft" };
             let before = match self.stored.as_ref().and_then(|stored| stored.entry.as_ref()) {
                 Some(_) => "",
                 None => "; hits what was stored before",
             };
-            let name = if purge.name.is_empty() {
-                String::new()
-            } else {
-                format!(" {}", purge.name)
-            };
+            let mode = if purge.hard { "hard" } else { "soft" };
             row(
                 f,
                 "purged",
-                format_args!(
-                    "{}{name}, {mode}, {} s ago ({}){before}",
-                    purge.scope, purge.ago, purge.at
-                ),
+                format_args!("{purge}, {mode}, {} s ago ({}){before}", purge.ago, purge.at),
             )?;
         }
         if let Some(refusal) = &self.not_stored {
@@ -120,6 +112,22 @@ impl Explanation {
             row(f, "", "no server: names are not resolved")?;
         }
         Ok(())
+    }
+}
+
+impl Display for Purge {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.scope)?;
+        if !self.name.is_empty() {
+            write!(f, " {}", self.name)?;
+        }
+        if let Some(host) = &self.host {
+            write!(f, " of {host}")?;
+        }
+        match &self.id {
+            Some(id) => write!(f, ", id {id}"),
+            None => Ok(()),
+        }
     }
 }
 

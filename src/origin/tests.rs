@@ -26,6 +26,7 @@ fn config(origins: Vec<Settings>) -> Config {
             lock_age: second,
             uncacheable_memory: second,
             purges_max: 1,
+            purge_log: None,
         },
         kv: config::Kv {
             store: config::KvStore::Memory,

@@ -18,6 +18,7 @@ use super::freshen;
 use super::request::mark_background;
 use crate::app::SiteRuntime;
 use crate::cache::Times;
+use crate::cache::key::normal_percent;
 use crate::cache::policy::hop_by_hop::stored_headers;
 use crate::cache::policy::validate::merge_304;
 use crate::cache::policy::vary::{self, Vary};
@@ -88,7 +89,11 @@ fn lookup_for(
         base: key.hashes.base,
         root: key.hashes.root,
         host: cx.facts.authority.host.clone(),
-        path: request.uri.path().to_owned(),
+        path: normal_percent(request.uri.path()).into_owned(),
+        query: request
+            .uri
+            .query()
+            .map(|query| normal_percent(query).into_owned()),
         seq: gateway.app.cache.head(),
         request: key.fields,
         preset: site.config.preset,
@@ -264,27 +269,27 @@ pub(super) fn judge_answer(
     now: SystemTime,
 ) -> Judged {
     let settings = &site.config.cache;
-    let rule = match preset::response(
-        site.config.rules(),
-        request,
-        settings,
-        head.status,
-        &head.headers,
-        now,
-    ) {
-        ResponseRule::Refuse(reason) => {
+    let judged = super::purge::freshness(site, cx, request, &head.headers).and_then(|said| {
+        match preset::response(site.config.rules(), request, settings, head.status, &said, now) {
+            ResponseRule::Refuse(reason) => Err(reason),
+            ResponseRule::Store(rule) => Ok((rule, said.into_owned())),
+        }
+    });
+    let (rule, mut said) = match judged {
+        Ok(judged) => judged,
+        Err(reason) => {
             cx.cache.refused_by_preset = Some(reason);
             return Judged::Refused {
                 reason: NoCacheReason::Custom(reason),
                 lasting: true,
             };
         }
-        ResponseRule::Store(rule) => rule,
     };
     if rule.strip_set_cookie {
         head.remove_header(&header::SET_COOKIE);
+        said.remove(header::SET_COOKIE);
     }
-    let (decision, vary) = apply_policy(session, cx, site, &rule, head, now);
+    let (decision, vary) = apply_policy(session, cx, site, &rule, (head.status, &said), now);
     match decision {
         StoreDecision::Refuse(reason) => {
             cx.cache.refused = Some(reason);
@@ -339,7 +344,7 @@ fn apply_policy(
     cx: &RequestContext,
     site: &SiteRuntime,
     rule: &StoreRule,
-    head: &ResponseHeader,
+    (status, headers): (StatusCode, &HeaderMap),
     now: SystemTime,
 ) -> (StoreDecision, Vec<HeaderName>) {
     let request = session.req_header();
@@ -348,7 +353,7 @@ fn apply_policy(
         .lookup
         .as_ref()
         .map_or(&request.headers, |lookup| &lookup.request);
-    let vary_ignore = ignored_vary(site.config.preset, &head.headers);
+    let vary_ignore = ignored_vary(site.config.preset, headers);
     let overrides = Overrides {
         ttl: match rule.freshness {
             Freshness::Policy { default } => Some(default),
@@ -369,16 +374,9 @@ fn apply_policy(
         no_store: cx.cache.directives.no_store,
         requested_at: cx.upstream.sent_at.unwrap_or(cx.received),
     };
-    let judged = policy_headers(rule, &head.headers);
-    let decision = store_decision(
-        &exchange,
-        head.status,
-        &judged,
-        &site.config.cache,
-        &overrides,
-        now,
-    );
-    match vary::of(asked, &head.headers, &vary_ignore) {
+    let judged = policy_headers(rule, headers);
+    let decision = store_decision(&exchange, status, &judged, &site.config.cache, &overrides, now);
+    match vary::of(asked, headers, &vary_ignore) {
         Vary::Names(names) => (decision, names),
         Vary::Any => (StoreDecision::Refuse(RefuseReason::VaryAny), Vec::new()),
         Vary::TooMany => (StoreDecision::Refuse(RefuseReason::VaryTooMany), Vec::new()),

@@ -15,9 +15,10 @@ use super::key::{Hashes, Target};
 use super::snoop::Snooping;
 use crate::app::SiteRuntime;
 use crate::cache::policy::reuse::expire;
-use crate::cache::policy::{Directives, RequestDecision, Reuse, request_decision, reuse};
+use crate::cache::policy::{BypassReason, Directives, RequestDecision, Reuse, request_decision, reuse};
 use crate::cache::status::Cause;
 use crate::cache::{Entry, Times};
+use crate::config::PurgeProtocol;
 use crate::geo::Geo;
 use crate::preset::{self, CacheRequest, RequestVerdict};
 use crate::visitor;
@@ -95,6 +96,22 @@ pub struct LookupDecision {
     pub request: Option<CacheRequest>,
     /// The path and query it is keyed and forwarded under, where they differ from its own.
     pub target: Option<String>,
+}
+
+impl LookupDecision {
+    /// Passes the request for this reason, unless it passes anyway.
+    pub fn pass(&mut self, reason: BypassReason) {
+        if matches!(self.decision, RequestDecision::Lookup(_)) {
+            self.decision = RequestDecision::Bypass(reason);
+            self.request = None;
+        }
+    }
+}
+
+/// Whether a request has a cookie that chooses a page of its own, as the site's origin has told.
+#[must_use]
+pub fn chooses_own_page(site: &SiteRuntime, headers: &HeaderMap) -> bool {
+    site.config.purge.speaks(PurgeProtocol::Litespeed) && site.vary_cookies.chosen_by(headers)
 }
 
 /// Preset, then policy: may the cache be asked?

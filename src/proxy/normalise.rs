@@ -30,6 +30,11 @@ const BAD_REQUEST: Refusal = Refusal {
     reason: "bad_request",
 };
 
+const NO_TUNNEL: Refusal = Refusal {
+    status: StatusCode::METHOD_NOT_ALLOWED,
+    reason: "bad_request",
+};
+
 /// What [`drop_nominated`] leaves.
 static KEPT_THOUGH_NOMINATED: [HeaderName; 7] = [
     CONNECTION,
@@ -58,6 +63,9 @@ pub struct Authority {
 /// The refusal to answer with.
 pub fn normalise(request: &mut RequestHeader, limits: &Limits) -> Result<Authority, Refusal> {
     check_size(request, limits)?;
+    if request.method == Method::CONNECT {
+        return Err(NO_TUNNEL);
+    }
     let target = absolute_target(request)?;
     let authority = authority(request, target.as_ref())?;
     check_target(request, target)?;

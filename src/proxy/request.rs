@@ -77,6 +77,9 @@ pub fn early(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext) 
 /// # Errors
 /// When the client is gone.
 pub async fn filter(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext) -> Result<bool> {
+    if let Some(reply) = purge::answer(gateway, session, cx).await? {
+        return respond(session, cx, reply).await;
+    }
     let Some(site) = cx.site.clone() else {
         gateway
             .app
@@ -95,10 +98,6 @@ pub async fn filter(gateway: &Gateway, session: &mut Session, cx: &mut RequestCo
             .inc();
         return respond(session, cx, answer::error(StatusCode::PAYLOAD_TOO_LARGE)).await;
     }
-    if session.req_header().method.as_str() == "PURGE" {
-        let reply = purge::by_method(gateway, session, cx, &site).await;
-        return respond(session, cx, reply).await;
-    }
     if let Some(reply) = run_filters(session, cx, &site)? {
         return respond(session, cx, reply).await;
     }
@@ -115,6 +114,7 @@ pub async fn filter(gateway: &Gateway, session: &mut Session, cx: &mut RequestCo
         Route::Elsewhere => {}
     }
     decide_lookup(session, cx, &site);
+    purge::pass_chosen(session, cx, &site);
     snoop::begin(session, cx, &site);
     Ok(false)
 }

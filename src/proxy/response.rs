@@ -110,6 +110,7 @@ pub fn finish(
     let names: Vec<HeaderName> = response.headers.keys().cloned().collect();
     for name in names {
         if preset::drops_response_header(site.config.preset, &name)
+            || super::purge::ends_here(&site, &name)
             || name == crate::cache::policy::targeted::POPGATE_CDN_CACHE_CONTROL
         {
             response.remove_header(&name);

@@ -169,7 +169,7 @@ pub fn request_headers(session: &Session, cx: &RequestContext, request: &mut Req
     }
     let mut fields = RequestFields(request);
     site.chain.upstream_request(&cx.filter_context(site), &mut fields);
-    Ok(())
+    super::purge::to_origin(site, request)
 }
 
 fn is_grpc(request: &RequestHeader) -> bool {

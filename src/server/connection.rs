@@ -242,9 +242,11 @@ async fn serve_h1<A: HttpServerApp + Send + Sync + 'static>(
         if let Some(settings) = settings.take() {
             pingora_core::apps::HttpPersistentSettings::apply_to_session(settings, &mut session);
         }
-        session.set_keepalive(
-            (left > 0 && !*shutdown.borrow()).then(|| terms.timeouts.keepalive.as_secs().max(1)),
-        );
+        session.set_keepalive(Some(terms.timeouts.keepalive.as_secs().max(1)));
+        // Told early that this is the last answer, a client opens its next connection where it is welcome
+        // instead of sending a request into one that is being closed.
+        let last = left == 0 || shared.life.phase() > Phase::Running;
+        session.set_keepalive_reuses_remaining(Some(if last { 0 } else { left }));
         session.set_pipelined_prefix(head);
         let Some(reused) = shared.app.process_new_http(session, &shutdown).await else {
             return;

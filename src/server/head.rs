@@ -7,6 +7,7 @@
 use http::StatusCode;
 
 use super::stream::Gate;
+use crate::proxy::normalise::host_of;
 
 /// Most header lines parsed; `limits.headers` may not be larger.
 pub const HEADERS_MAX: usize = 256;
@@ -39,6 +40,7 @@ pub enum Head {
 }
 
 const BAD: Head = Head::Refused(StatusCode::BAD_REQUEST, "bad_request");
+const BAD_HOST: Head = Head::Refused(StatusCode::BAD_REQUEST, "bad_host");
 const TOO_LARGE: Head = Head::Refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "header_too_large");
 const URI_TOO_LONG: Head = Head::Refused(StatusCode::URI_TOO_LONG, "uri_too_long");
 
@@ -69,6 +71,13 @@ pub fn examine(bytes: &[u8], limits: HeadLimits) -> Head {
     }
     if request.headers.len() > limits.headers {
         return TOO_LARGE;
+    }
+    // The engine refuses these, too, but with an answer of its own.
+    if request.method == Some("CONNECT") {
+        return Head::Refused(StatusCode::METHOD_NOT_ALLOWED, "bad_request");
+    }
+    if !authority_is_clear(request.path.unwrap_or_default(), request.headers) {
+        return BAD_HOST;
     }
     match framing(request.version, request.headers) {
         Some(gate) => Head::Complete { length, gate },
@@ -125,6 +134,24 @@ fn has_bare_control(head: &[u8]) -> bool {
         0 => true,
         _ => false,
     })
+}
+
+/// Whether a request says once and well-formed whom it asks for, or not at all; an absolute target and `Host`
+/// must agree to the byte (RFC 9112 3.2).
+fn authority_is_clear(target: &str, fields: &[httparse::Header<'_>]) -> bool {
+    let mut hosts = fields
+        .iter()
+        .filter(|field| field.name.eq_ignore_ascii_case("host"))
+        .map(|field| field.value);
+    let (host, second) = (hosts.next(), hosts.next());
+    let absolute = target.split_once("://").filter(|_| !target.starts_with('/'));
+    let named = absolute.map(|(_, rest)| &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())]);
+    let well_formed = |host: &[u8]| std::str::from_utf8(host).is_ok_and(|host| host_of(host).is_some());
+    second.is_none()
+        && host.is_none_or(well_formed)
+        && named.is_none_or(|named| {
+            well_formed(named.as_bytes()) && host.is_none_or(|host| host == named.as_bytes())
+        })
 }
 
 /// The body's framing, or `None` where it is not beyond doubt (RFC 9112 6.1, 6.3).
@@ -252,6 +279,38 @@ mod tests {
     fn rfc9112_5_1_space_before_the_colon_and_folded_lines_are_refused() {
         assert_eq!(look("GET / HTTP/1.1\r\nHost : a\r\n\r\n"), BAD);
         assert_eq!(look("GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n"), BAD);
+    }
+
+    #[test]
+    fn rfc9112_3_2_what_is_unclear_about_the_host_is_refused_here() {
+        for unclear in [
+            "GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+            "GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET http://u@a/ HTTP/1.1\r\n\r\n",
+            "GET http:///x HTTP/1.1\r\n\r\n",
+        ] {
+            assert_eq!(look(unclear), BAD_HOST, "{unclear}");
+        }
+        for clear in [
+            "GET / HTTP/1.0\r\n\r\n",
+            "GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET http://a?b HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET /?to=http://b/ HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET //b/c HTTP/1.1\r\nHost: a\r\n\r\n",
+        ] {
+            assert!(matches!(look(clear), Head::Complete { .. }), "{clear}");
+        }
+    }
+
+    #[test]
+    fn a_tunnel_is_not_opened() {
+        let connect = look("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n");
+        assert_eq!(
+            connect,
+            Head::Refused(StatusCode::METHOD_NOT_ALLOWED, "bad_request")
+        );
     }
 
     #[test]

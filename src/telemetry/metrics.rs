@@ -72,7 +72,7 @@ macro_rules! metrics {
 metrics! {
     requests: counters "popgate_requests_total" ["site", "status", "cache"] "Requests answered, by site, status and cache result (the X-Cache value in lower case).";
     request_seconds: histograms "popgate_request_seconds" ["site", "cache"] "Seconds from the request's header being read to the end of the answer.";
-    rejected: counters "popgate_rejected_total" ["reason"] "Requests refused before they reached a site: bad_host, unknown_site, header_too_large, uri_too_long, body_too_large, bad_request.";
+    rejected: counters "popgate_rejected_total" ["reason"] "Requests refused before they reached a site: bad_host, unknown_site, header_too_large, uri_too_long, body_too_large, slow_header, bad_request.";
     connections: gauge "popgate_connections" [] "Client connections open now.";
     connections_max: gauge "popgate_connections_max" [] "Client connections allowed (limits.connections).";
     connections_total: counters "popgate_connections_total" ["result"] "Client connections: accepted, tls_failed, proxy_header_failed.";
@@ -84,7 +84,9 @@ metrics! {
     cache_stores: counters "popgate_cache_stores_total" ["result"] "What became of answers that might have been stored: stored, too_large, truncated, or the refusing rule.";
     cache_writes_queued: gauge "popgate_cache_writes_queued" [] "Writes waiting for Redis.";
     cache_writes_dropped: counters "popgate_cache_writes_dropped_total" ["reason"] "Writes to Redis given up: queue_full, too_large, breaker_open, error.";
-    purges: counters "popgate_purges_total" ["kind"] "Purges by kind: url, tag, host, prefix, everything.";
+    purges: counters "popgate_purges_total" ["kind"] "Purges by kind: url, tag, regex, prefix, host, everything.";
+    purge_requests: counters "popgate_purge_requests_total" ["protocol", "result"] "Purge requests by protocol (admin, purge, ban, nginx_helper, litespeed, fastly, cloudflare): ok, refused (sender not allowed), invalid.";
+    purge_gaps: counter "popgate_purge_gaps_total" [] "Times this popgate may have missed purges (it stood still or could not read them) and held what it had in doubt until they were read.";
     snooped_writes: counters "popgate_snooped_writes_total" ["kind"] "Writes seen passing by that purged what they changed: post, comment, term, media, user, site, unknown, or folded (into one wider purge).";
     purge_records: gauge "popgate_purge_records" [] "Purge records held in memory.";
     purge_synced: gauge "popgate_purge_synced" [] "1 while this popgate has seen every purge in Redis (or has no Redis), else 0.";

@@ -47,6 +47,8 @@ fn every_broken_file_is_told_line_key_and_mend() {
     put(&at("good.mmdb"), mmdb("city"));
     put(&at("asn.mmdb"), mmdb("asn"));
     put(&at("empty.txt"), "\n");
+    put(&at("tokens.txt"), "0123456789abcdef\n");
+    put(&at("short.txt"), "secret\n");
     put(
         &at("damaged.crt"),
         "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n",

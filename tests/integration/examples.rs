@@ -117,6 +117,7 @@ fn every_example_is_driven() {
         "limits.yaml",
         "minimal.yaml",
         "origins.yaml",
+        "purging.yaml",
         "redis.yaml",
         "sentinel.yaml",
         "tls.yaml",
@@ -393,6 +394,40 @@ async fn wordpress() {
 }
 
 #[tokio::test]
+async fn purging() {
+    let token = "0123456789abcdef0123456789abcdef";
+    let origin = Origin::start(|_| {
+        Answer::ok(page())
+            .header("Content-Type", "text/html")
+            .header("Surrogate-Key", "p-15")
+            .into()
+    })
+    .await;
+    let gateway = Example::read("purging.yaml")
+        .with("127.0.0.1:18080", &origin)
+        .file("secrets/purge.tokens", token)
+        .start()
+        .await;
+    let page = || Req::get("/hello/").host("blog.example");
+    let purges = [
+        Req::new("PURGE", "/hello/").host("blog.example"),
+        Req::get("/purge/hello/").host("blog.example"),
+        Req::new("POST", "/service/blog.example/purge/p-15")
+            .host("purge.internal")
+            .header("Fastly-Key", token),
+    ];
+    gateway.fetch(page()).await.expect(200, "MISS");
+    for purge in purges {
+        eventually("a hit", async || gateway.fetch(page()).await.x_cache() == "HIT").await;
+        let answer = gateway.fetch(purge).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        gateway.fetch(page()).await.expect(200, "STALE");
+    }
+    let stranger = Req::new("POST", "/service/blog.example/purge_all").host("purge.internal");
+    assert_eq!(gateway.fetch(stranger).await.status, 403);
+}
+
+#[tokio::test]
 async fn full() {
     let example = Example::read("full.yaml");
     let origin = Origin::tls(example.certs.acceptor("blog.example", &[]), false, |_| {
@@ -405,6 +440,7 @@ async fn full() {
         .with("127.0.0.1:26379", format!("127.0.0.1:{}", free_port()))
         .with("announce: 3s", "announce: 0s")
         .file("secrets/admin.token", "0123456789abcdef0123456789abcdef\n")
+        .file("secrets/purge.tokens", "0123456789abcdef0123456789abcdef\n")
         .file("secrets/redis.password", "password\n")
         .with("pop: sin1 ", "pop: tst1 ");
     let gateway = example.start().await;

@@ -36,6 +36,37 @@ async fn while_a_stop_is_announced_new_requests_are_answered() {
 }
 
 #[tokio::test]
+async fn while_a_stop_is_announced_answers_say_that_their_connection_closes() {
+    let origin = Origin::fixed(Answer::ok("x")).await;
+    let conf = Conf::origin(&origin).with(json!({ "shutdown": { "announce": "20s" } }));
+    let gateway = Gateway::start(conf).await;
+    let mut kept = Http1::connect(gateway.address()).await;
+    let before = kept.get("/").await;
+    assert_eq!(before.header("connection").as_deref(), Some("keep-alive"));
+    gateway.signal("TERM");
+    eventually("not ready any more", async || !gateway.ready().await).await;
+    let last = kept.get("/").await;
+    assert_eq!(
+        (last.status, last.header("connection").as_deref()),
+        (200, Some("close"))
+    );
+    assert!(kept.try_fetch(&Req::get("/")).await.is_err());
+}
+
+#[tokio::test]
+async fn a_connection_takes_so_many_requests() {
+    let origin = Origin::fixed(Answer::ok("x")).await;
+    let conf = Conf::origin(&origin).with(json!({ "limits": { "keepalive_requests": 2 } }));
+    let gateway = Gateway::start(conf).await;
+    let mut client = Http1::connect(gateway.address()).await;
+    for connection in ["keep-alive", "close"] {
+        let response = client.get("/").await;
+        assert_eq!(response.header("connection").as_deref(), Some(connection));
+    }
+    assert!(client.try_fetch(&Req::get("/")).await.is_err());
+}
+
+#[tokio::test]
 async fn a_stop_waits_no_longer_than_its_grace() {
     let origin = Origin::start(|_| Reply::Hang).await;
     let conf = Conf::origin(&origin).with(json!({ "shutdown": { "announce": "0s", "grace": "500ms" } }));

@@ -47,6 +47,7 @@ mod origin_kinds;
 mod origin_pool;
 mod partial;
 mod poisoning;
+mod purging;
 mod redis_tier;
 mod storing;
 mod visitors;

@@ -170,6 +170,38 @@ async fn garbage_is_400_or_a_close_and_the_gateway_lives() {
 }
 
 #[tokio::test]
+async fn no_refusal_names_the_engine() {
+    let (origin, gateway) = plain().await;
+    for (bytes, status) in [
+        (
+            format!("GET / HTTP/1.1\r\nHost: {SITE}\r\nHost: {SITE}\r\n\r\n"),
+            400,
+        ),
+        (format!("GET / HTTP/1.1\r\nHost: u@{SITE}\r\n\r\n"), 400),
+        (
+            format!("GET http://other.example/ HTTP/1.1\r\nHost: {SITE}\r\n\r\n"),
+            400,
+        ),
+        (format!("GET http://u:p@{SITE}/ HTTP/1.1\r\n\r\n"), 400),
+        (
+            format!("CONNECT {SITE}:443 HTTP/1.1\r\nHost: {SITE}:443\r\n\r\n"),
+            405,
+        ),
+        ("GET / HTTP/1.1\r\nHost: other.example\r\n\r\n".to_owned(), 421),
+    ] {
+        let mut client = Http1::connect(gateway.address()).await;
+        client.send(&bytes).await;
+        let response = client.read("GET").await;
+        assert_eq!(
+            (response.status, response.header("server")),
+            (status, None),
+            "{bytes}"
+        );
+    }
+    assert_eq!(origin.count(), 0);
+}
+
+#[tokio::test]
 async fn absolute_form_is_the_same_as_origin_form() {
     let (origin, gateway) = plain().await;
     gateway.get("/a?b=c").await.expect(200, "MISS");

@@ -15,6 +15,7 @@ fn entry() -> Entry {
         slot: KeyHash(9),
         host: "blog.example".into(),
         path: "/a/b".into(),
+        query: None,
         status: StatusCode::OK,
         headers,
         body: Bytes::from_static(b"hello"),
@@ -27,6 +28,7 @@ fn entry() -> Entry {
         },
         seq: PurgeSeq(u64::MAX - 3),
         tags: ["post-1".into(), "home".into()].into(),
+        searched: Default::default(),
     }
 }
 
@@ -43,8 +45,8 @@ fn same(a: &Entry, b: &Entry) {
         (b.base, b.root, b.slot, b.status, b.seq)
     );
     assert_eq!(
-        (&a.host, &a.path, &a.tags, &a.body),
-        (&b.host, &b.path, &b.tags, &b.body)
+        (&a.host, &a.path, &a.query, &a.tags, &a.body),
+        (&b.host, &b.path, &b.query, &b.tags, &b.body)
     );
     assert_eq!(a.times, b.times);
     let fields = |e: &Entry| {
@@ -213,6 +215,7 @@ prop_compose! {
     fn any_entry()(
         slot: u128, base: u128, root: u128, seq: u64, status in 200_u16..206,
         host in "[a-z.]{0,30}", path in "/[ -~é]{0,60}",
+        query in prop::option::of("[a-z=&]{0,20}"),
         fields in vec(header(), 0..20), tags in vec("[a-z0-9-]{0,20}", 0..10),
         body in vec(any::<u8>(), 0..5000), times in prop::array::uniform5(0..LONGEST_MS),
     ) -> Entry {
@@ -225,6 +228,7 @@ prop_compose! {
         }
         Entry {
             base: KeyHash(base), root: KeyHash(root), slot: KeyHash(slot), host: host.into(), path: path.into(),
+            query: query.map(String::into_boxed_str),
             status: StatusCode::from_u16(status).unwrap(), headers, body: body.into(),
             times: Times {
                 stored_at: time(times[0]), initial_age: Duration::from_millis(times[1]),
@@ -232,6 +236,7 @@ prop_compose! {
                 stale_if_error: Duration::from_millis(times[4]),
             },
             seq: PurgeSeq(seq), tags: tags.into_iter().map(String::into_boxed_str).collect(),
+            searched: Default::default(),
         }
     }
 }

@@ -33,6 +33,7 @@ fn entry(slot: u128, body: usize, clock: &Clock) -> Entry {
         slot: KeyHash(slot),
         host: "blog.example".into(),
         path: "/".into(),
+        query: None,
         status: StatusCode::OK,
         headers: HeaderMap::new(),
         body: Bytes::from(vec![1; body]),
@@ -45,6 +46,7 @@ fn entry(slot: u128, body: usize, clock: &Clock) -> Entry {
         },
         seq: PurgeSeq(1),
         tags: Box::default(),
+        searched: Default::default(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Bringing own purges to Redis, now or when it is back.
 
+use std::collections::VecDeque;
+
 use super::marks::{Mark, Marks, Stamp};
 use super::record::{Record, SCOPES_MAX};
 use super::stream_id::StreamId;
@@ -7,9 +9,12 @@ use super::{PurgeLog, Reached, Scope, stream};
 use crate::cache::entry::PurgeSeq;
 use crate::redis_link::{LinkError, RedisLink};
 
+/// Batches whose places in the stream are remembered.
+const PLACES_MAX: usize = 4096;
+
 /// Place of a purge in the line of those to be announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Ticket(u64);
+pub struct Ticket(pub(super) u64);
 
 /// Purges that are not in Redis yet. Bounded as the log itself is.
 #[derive(Debug, Default)]
@@ -19,6 +24,8 @@ pub(super) struct Pending {
     issued: Ticket,
     /// Last ticket whose purge is in Redis.
     announced: Ticket,
+    /// The last record of each batch, with the last ticket in it.
+    places: VecDeque<(Ticket, StreamId)>,
 }
 
 impl Pending {
@@ -29,6 +36,27 @@ impl Pending {
         self.bound(most);
         self.issued.0 += 1;
         self.issued
+    }
+
+    /// Where an announced purge lies in the stream: at or before this place. `None`: it waits, or was
+    /// announced too long ago.
+    pub(super) fn place_of(&self, ticket: Ticket) -> Option<StreamId> {
+        let batch = self.places.partition_point(|(last, _)| *last < ticket);
+        self.places.get(batch).map(|(_, id)| *id)
+    }
+
+    /// Whether a purge waits to be announced.
+    pub(super) fn waits(&self, ticket: Ticket) -> bool {
+        ticket > self.announced
+    }
+
+    fn note(&mut self, upto: Ticket, place: Option<StreamId>) {
+        self.announced = upto;
+        let Some(place) = place else { return };
+        if self.places.len() == PLACES_MAX {
+            self.places.pop_front();
+        }
+        self.places.push_back((upto, place));
     }
 
     #[cfg(test)]
@@ -91,6 +119,7 @@ impl PurgeLog {
             let scopes = pending.marks.drain();
             (OnTheWay { log: self, scopes }, pending.issued)
         };
+        let mut last = None;
         while !way.scopes.is_empty() {
             let from = way.scopes.len().saturating_sub(SCOPES_MAX);
             let part = &way.scopes[from..];
@@ -100,22 +129,21 @@ impl PurgeLog {
                 let counted = part.clone().map(|(_, mark)| mark.newest()).max();
                 let scopes = part.map(|(scope, _)| scope.clone()).collect();
                 if let Some(counted) = counted {
-                    self.announce_one(
-                        link,
-                        key,
-                        &Record {
-                            by: self.id,
-                            hard,
-                            scopes,
-                        },
-                        counted,
-                    )
-                    .await?;
+                    let record = Record {
+                        by: self.id,
+                        hard,
+                        scopes,
+                    };
+                    last = Some(self.announce_one(link, key, &record, counted).await?);
                 }
             }
             way.scopes.truncate(from);
         }
-        self.pending.lock().announced = upto;
+        let mut pending = self.pending.lock();
+        pending.note(upto, last);
+        if let Some(journal) = self.journal.as_ref().filter(|_| pending.marks.is_empty()) {
+            journal.clear();
+        }
         Ok(())
     }
 
@@ -128,14 +156,14 @@ impl PurgeLog {
         key: &str,
         record: &Record,
         counted: PurgeSeq,
-    ) -> Result<(), LinkError> {
+    ) -> Result<StreamId, LinkError> {
         let mut id = append(link, key, None, record).await?;
         if id.seq() < counted {
             let behind = StreamId::at_least(PurgeSeq(self.head().0.saturating_add(1)));
             id = append(link, key, Some(behind), record).await?;
         }
         self.confirm(id, record);
-        Ok(())
+        Ok(id)
     }
 }
 

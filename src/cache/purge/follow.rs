@@ -1,14 +1,14 @@
 //! Reading the other popgates' purges from Redis, without missing one.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use redis::Value;
 use tokio::sync::watch;
 
 use super::record::Record;
 use super::stream_id::StreamId;
-use super::{PurgeLog, stream};
+use super::{PurgeLog, proof, stream};
 use crate::cache::entry::PurgeSeq;
 use crate::redis_link::{Dedicated, LinkError, LinkState, RedisLink};
 
@@ -21,15 +21,21 @@ const BLOCK: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Pause before another try, and the longest a purge waits for another try at being announced.
 const RETRY: Duration = Duration::from_millis(500);
+/// Shortest time between two reports.
+const TELL_EVERY: Duration = Duration::from_millis(20);
 /// Tries at putting a first record into an empty stream.
 const FIRST_RECORD_TRIES: usize = 3;
 
-/// Follows the stream `key` until it is dropped.
-pub async fn follow(log: Arc<PurgeLog>, link: Arc<RedisLink>, key: String, purged: Purged) {
+/// Follows the stream `key` until it is dropped, and tells Redis how far this popgate of the PoP `pop` has
+/// read it.
+pub async fn follow(log: Arc<PurgeLog>, link: Arc<RedisLink>, key: String, pop: String, purged: Purged) {
+    let reports = proof::key(&key);
     let follower = Follower {
         log,
         link,
         key,
+        pop,
+        reports,
         purged,
     };
     let mut state = follower.link.watch_state();
@@ -63,21 +69,34 @@ struct Follower {
     log: Arc<PurgeLog>,
     link: Arc<RedisLink>,
     key: String,
+    pop: String,
+    reports: String,
     purged: Purged,
+}
+
+/// When Redis was last told how far the log was read.
+struct Told {
+    at: Instant,
+    /// Something was read since.
+    owed: bool,
 }
 
 impl Follower {
     /// One connection: catches up, then reads as records come. Ends with the connection.
     async fn session(&self, generation: u64) -> Result<(), LinkError> {
         let mut redis = self.link.dedicated().await?;
+        self.set_clock(&mut redis).await?;
         loop {
+            let epoch = self.log.gap_epoch();
             let mut last = self.catch_up(&mut redis).await?;
             self.announce().await;
             self.log.set_synced(Some(generation));
+            self.log.close_gap(epoch);
             self.log
                 .lagging
                 .store(false, std::sync::atomic::Ordering::Relaxed);
-            while let Some(next) = self.read(&mut redis, last).await? {
+            let mut told = self.tell(&mut redis, last).await?;
+            while let Some(next) = self.read(&mut redis, last, &mut told).await? {
                 last = next;
             }
             self.log.set_synced(None);
@@ -85,12 +104,17 @@ impl Follower {
     }
 
     /// Waits for records behind `last`. `None` when the stream is not the one it was.
-    async fn read(&self, redis: &mut Dedicated, last: StreamId) -> Result<Option<StreamId>, LinkError> {
+    async fn read(
+        &self,
+        redis: &mut Dedicated,
+        last: StreamId,
+        told: &mut Told,
+    ) -> Result<Option<StreamId>, LinkError> {
         // Shorter while purges wait, so that they are soon tried again.
-        let block = if self.log.waiting().is_some() {
-            RETRY
-        } else {
-            BLOCK
+        let block = match (told.owed, self.log.waiting()) {
+            (true, _) => TELL_EVERY,
+            (false, Some(_)) => RETRY,
+            (false, None) => BLOCK,
         };
         let millis = u64::try_from(block.as_millis()).unwrap_or(u64::MAX);
         let answer: Value = redis
@@ -99,16 +123,61 @@ impl Follower {
         let records = stream::read_records(&answer).ok_or_else(|| strange("XREAD"))?;
         let next = self.apply(&records).unwrap_or(last);
         self.announce().await;
-        if records.is_empty() && !self.holds(redis, last).await? {
+        if records.is_empty() && !told.owed && !self.holds(redis, last).await? {
             return Ok(None);
         }
+        told.owed = true;
+        if records.is_empty() || told.at.elapsed() >= TELL_EVERY {
+            *told = self.tell(redis, next).await?;
+        }
         Ok(Some(next))
+    }
+
+    /// Learns by how much the clock of Redis differs, and takes away the reports of popgates long gone.
+    async fn set_clock(&self, redis: &mut Dedicated) -> Result<(), LinkError> {
+        let before = self.now_ms();
+        let theirs = match redis.query(&redis::cmd("TIME"), PATIENCE).await {
+            Ok(time) => proof::time(time),
+            // Not allowed to ask: then the clocks are taken to agree.
+            Err(LinkError::Failed(_)) => before,
+            Err(error) => return Err(error),
+        };
+        let ours = before.midpoint(self.now_ms());
+        self.log.progress.lock().set_clock(theirs, ours);
+        let reports = bearable(redis.query(&proof::all(&self.reports), PATIENCE).await)?;
+        let gone = proof::forgotten(&proof::pairs(&reports), theirs);
+        if !gone.is_empty() {
+            bearable(redis.query(&proof::forget(&self.reports, &gone), PATIENCE).await)?;
+        }
+        Ok(())
+    }
+
+    /// Tells Redis how far the log was read.
+    async fn tell(&self, redis: &mut Dedicated, read: StreamId) -> Result<Told, LinkError> {
+        let report = self.log.progress.lock().report(&self.pop, read, self.now_ms());
+        let command = proof::tell(&self.reports, &self.log.instance(), &report);
+        bearable(redis.query(&command, PATIENCE).await)?;
+        bearable(redis.query(&proof::keep(&self.reports), PATIENCE).await)?;
+        Ok(Told {
+            at: Instant::now(),
+            owed: false,
+        })
+    }
+
+    fn now_ms(&self) -> u64 {
+        let now = self
+            .log
+            .clock
+            .now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Reads everything behind the last record that was seen. When that one is no longer there,
     /// whatever was between is unknown, and the whole stream is read.
     async fn catch_up(&self, redis: &mut Dedicated) -> Result<StreamId, LinkError> {
-        let seen = self.log.state.read().last;
+        let seen = self.log.last_read();
         let mut last = match seen {
             Some(last) if self.holds(redis, last).await? => last,
             _ => self.start_over(redis, seen).await?,
@@ -184,7 +253,9 @@ impl Follower {
                 (self.purged)(record);
             }
         }
-        records.last().map(|(id, _)| *id)
+        let last = records.last().map(|(id, _)| *id)?;
+        self.log.progress.lock().note(last, self.now_ms());
+        Some(last)
     }
 
     async fn announce(&self) {
@@ -198,6 +269,17 @@ impl Follower {
         if !self.log.lagging.swap(true, std::sync::atomic::Ordering::Relaxed) {
             tracing::warn!(%error, key = self.key, "cannot read purges from redis");
         }
+    }
+}
+
+/// What a command that may be forbidden came to: purges are followed all the same.
+fn bearable(answer: Result<Value, LinkError>) -> Result<Value, LinkError> {
+    match answer {
+        Err(LinkError::Failed(error)) => {
+            tracing::debug!(error, "cannot tell redis how far purges were read");
+            Ok(Value::Nil)
+        }
+        answer => answer,
     }
 }
 

@@ -34,6 +34,15 @@ struct Wire {
     urls: Vec<(String, Box<str>)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tags: Vec<Box<str>>,
+    /// Host, tag.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    host_tags: Vec<(Box<str>, Box<str>)>,
+    /// Host, path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    paths: Vec<(Box<str>, Box<str>)>,
+    /// Host, regular expression.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    patterns: Vec<(Box<str>, Box<str>)>,
 }
 
 /// What one record purges.
@@ -75,6 +84,9 @@ impl Record {
             prefixes: Vec::new(),
             urls: Vec::new(),
             tags: Vec::new(),
+            host_tags: Vec::new(),
+            paths: Vec::new(),
+            patterns: Vec::new(),
         };
         for scope in self.scopes.iter().cloned() {
             match scope {
@@ -83,6 +95,9 @@ impl Record {
                 Scope::Prefix { host, path } => wire.prefixes.push((host, path)),
                 Scope::Url { base, host } => wire.urls.push((base.to_string(), host)),
                 Scope::Tag(tag) => wire.tags.push(tag),
+                Scope::HostTag { host, tag } => wire.host_tags.push((host, tag)),
+                Scope::Path { host, path } => wire.paths.push((host, path)),
+                Scope::Pattern { host, pattern } => wire.patterns.push((host, pattern)),
             }
         }
         // Strings and numbers always serialise.
@@ -118,6 +133,21 @@ impl Record {
             scopes.push(Scope::Url { base, host });
         }
         scopes.extend(wire.tags.into_iter().map(Scope::Tag));
+        scopes.extend(
+            wire.host_tags
+                .into_iter()
+                .map(|(host, tag)| Scope::HostTag { host, tag }),
+        );
+        scopes.extend(
+            wire.paths
+                .into_iter()
+                .map(|(host, path)| Scope::Path { host, path }),
+        );
+        scopes.extend(
+            wire.patterns
+                .into_iter()
+                .map(|(host, pattern)| Scope::Pattern { host, pattern }),
+        );
         if scopes.is_empty() {
             None
         } else {
@@ -147,6 +177,9 @@ mod tests {
                 host
             }),
             text().prop_map(Scope::Tag),
+            (text(), text()).prop_map(|(host, tag)| Scope::HostTag { host, tag }),
+            (text(), text()).prop_map(|(host, path)| Scope::Path { host, path }),
+            (text(), text()).prop_map(|(host, pattern)| Scope::Pattern { host, pattern }),
         ]
     }
 

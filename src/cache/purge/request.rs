@@ -7,7 +7,7 @@ use crate::cache::key::KeyHash;
 pub enum Scope {
     /// All entries.
     Everything,
-    /// All entries of a host (lower case, no port).
+    /// All entries of a host (lower case, no port); `*.blog.example` is every host below that one.
     Host(Box<str>),
     /// All entries of a host whose path starts with these characters.
     Prefix {
@@ -16,6 +16,20 @@ pub enum Scope {
         /// Start of the path, with the leading slash.
         path: Box<str>,
     },
+    /// One path of a host whatever the query, with and without a slash at its end.
+    Path {
+        /// Host, as in [`Scope::Host`].
+        host: Box<str>,
+        /// The path, with the leading slash.
+        path: Box<str>,
+    },
+    /// All entries of a host whose path and query match a regular expression.
+    Pattern {
+        /// Host, as in [`Scope::Host`].
+        host: Box<str>,
+        /// The expression, see [`super::Pattern`].
+        pattern: Box<str>,
+    },
     /// One URL with all its variants.
     Url {
         /// Key without variants.
@@ -23,8 +37,15 @@ pub enum Scope {
         /// Host of that key.
         host: Box<str>,
     },
-    /// All entries that carry a tag.
+    /// All entries that carry a tag, whatever their host.
     Tag(Box<str>),
+    /// All entries of a host that carry a tag.
+    HostTag {
+        /// Host, as in [`Scope::Host`].
+        host: Box<str>,
+        /// The tag.
+        tag: Box<str>,
+    },
 }
 
 /// A URL to purge: its key and the host in that key.
@@ -45,17 +66,41 @@ pub struct PurgePrefix {
     pub path: Box<str>,
 }
 
+/// A tag of one host to purge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PurgeHostTag {
+    /// Host, as in [`Scope::Host`].
+    pub host: Box<str>,
+    /// The tag.
+    pub tag: Box<str>,
+}
+
+/// A regular expression over path and query to purge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PurgePattern {
+    /// Host, as in [`Scope::Host`].
+    pub host: Box<str>,
+    /// The expression, see [`super::Pattern`].
+    pub pattern: Box<str>,
+}
+
 /// One purge; anything it names is purged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PurgeRequest {
     /// URLs.
     pub urls: Vec<PurgeUrl>,
-    /// Tags.
+    /// Tags, on every host.
     pub tags: Vec<Box<str>>,
+    /// Tags, each on one host.
+    pub host_tags: Vec<PurgeHostTag>,
     /// Hosts: lower case, no port.
     pub hosts: Vec<Box<str>>,
     /// Path prefixes.
     pub prefixes: Vec<PurgePrefix>,
+    /// Paths whatever the query, with and without a slash at their end.
+    pub paths: Vec<PurgePrefix>,
+    /// Regular expressions.
+    pub patterns: Vec<PurgePattern>,
     /// All entries.
     pub everything: bool,
     /// Delete instead of marking stale.
@@ -79,6 +124,12 @@ impl PurgeRequest {
         self
     }
 
+    /// Whether there is nothing to purge.
+    #[must_use]
+    pub fn names_nothing(&self) -> bool {
+        self.scopes().is_empty()
+    }
+
     /// All it names.
     pub(super) fn scopes(&self) -> Vec<Scope> {
         let mut scopes = Vec::new();
@@ -90,7 +141,19 @@ impl PurgeRequest {
             host: prefix.host.clone(),
             path: prefix.path.clone(),
         }));
+        scopes.extend(self.paths.iter().map(|place| Scope::Path {
+            host: place.host.clone(),
+            path: place.path.clone(),
+        }));
+        scopes.extend(self.patterns.iter().map(|place| Scope::Pattern {
+            host: place.host.clone(),
+            pattern: place.pattern.clone(),
+        }));
         scopes.extend(self.tags.iter().cloned().map(Scope::Tag));
+        scopes.extend(self.host_tags.iter().map(|tag| Scope::HostTag {
+            host: tag.host.clone(),
+            tag: tag.tag.clone(),
+        }));
         scopes.extend(self.urls.iter().map(|url| Scope::Url {
             base: url.base,
             host: url.host.clone(),
@@ -107,9 +170,11 @@ impl PurgeRequest {
             Some(PurgeKind::Host)
         } else if !self.prefixes.is_empty() {
             Some(PurgeKind::Prefix)
-        } else if !self.tags.is_empty() {
+        } else if !self.patterns.is_empty() {
+            Some(PurgeKind::Regex)
+        } else if !self.tags.is_empty() || !self.host_tags.is_empty() {
             Some(PurgeKind::Tag)
-        } else if !self.urls.is_empty() {
+        } else if !self.urls.is_empty() || !self.paths.is_empty() {
             Some(PurgeKind::Url)
         } else {
             None
@@ -120,10 +185,12 @@ impl PurgeRequest {
 /// What kind of thing a purge names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PurgeKind {
-    /// URLs.
+    /// URLs and paths.
     Url,
     /// Tags.
     Tag,
+    /// Regular expressions.
+    Regex,
     /// Path prefixes.
     Prefix,
     /// Hosts.
@@ -139,6 +206,7 @@ impl PurgeKind {
         match self {
             Self::Url => "url",
             Self::Tag => "tag",
+            Self::Regex => "regex",
             Self::Prefix => "prefix",
             Self::Host => "host",
             Self::Everything => "everything",
@@ -154,8 +222,9 @@ impl Scope {
             Self::Everything => PurgeKind::Everything,
             Self::Host(_) => PurgeKind::Host,
             Self::Prefix { .. } => PurgeKind::Prefix,
-            Self::Url { .. } => PurgeKind::Url,
-            Self::Tag(_) => PurgeKind::Tag,
+            Self::Pattern { .. } => PurgeKind::Regex,
+            Self::Url { .. } | Self::Path { .. } => PurgeKind::Url,
+            Self::Tag(_) | Self::HostTag { .. } => PurgeKind::Tag,
         }
     }
 }
@@ -180,4 +249,6 @@ pub struct PurgeReport {
     pub local: bool,
     /// Announced to the others.
     pub redis: Reached,
+    /// Its name in the log; `None`: it named nothing.
+    pub id: Option<super::PurgeId>,
 }

@@ -11,7 +11,7 @@ const COUNTER_MAX: u64 = (1 << COUNTER_BITS) - 1;
 
 /// ID of a record in the stream: the server's milliseconds and a counter. Zero is before all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub(super) struct StreamId {
+pub struct StreamId {
     millis: u64,
     counter: u64,
 }
@@ -40,6 +40,11 @@ impl StreamId {
             millis: seq.0 >> COUNTER_BITS,
             counter: seq.0 & COUNTER_MAX,
         }
+    }
+
+    /// The server's milliseconds since the epoch.
+    pub(super) fn millis(self) -> u64 {
+        self.millis
     }
 
     /// When the server took it in, by the server's clock.

@@ -1,10 +1,10 @@
-use std::time::UNIX_EPOCH;
+use std::time::{Instant, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use super::*;
-use crate::cache::entry::Times;
+use crate::cache::entry::{Searched, Times};
 use crate::cache::key::KeyHash;
 
 mod shared;
@@ -18,6 +18,7 @@ fn log_with(records: usize, shared: bool, clock: &Clock) -> Arc<PurgeLog> {
         records,
         life: Duration::from_secs(86_400),
         shared,
+        blind: Duration::from_secs(30),
     };
     PurgeLog::new(limits, clock.clone(), Metrics::new().unwrap())
 }
@@ -29,6 +30,7 @@ fn entry(base: u128, seq: PurgeSeq) -> Entry {
         slot: KeyHash(base),
         host: "a".into(),
         path: "/".into(),
+        query: None,
         status: StatusCode::OK,
         headers: HeaderMap::new(),
         body: Bytes::new(),
@@ -41,6 +43,7 @@ fn entry(base: u128, seq: PurgeSeq) -> Entry {
         },
         seq,
         tags: Box::default(),
+        searched: Default::default(),
     }
 }
 
@@ -223,4 +226,160 @@ fn a_server_clock_ahead_of_ours_gives_no_time_in_the_future() {
     let old = entry(1, log.head());
     log.apply_record(id("1800000000000-0"), &Record::unknown());
     assert_eq!(log.verdict(&old), Verdict::Stale { at: clock.now() });
+}
+
+#[test]
+fn an_entry_that_was_looked_at_is_not_looked_at_again_until_something_is_purged() {
+    let log = log_with(100, false, &clock());
+    let old = entry(1, log.head());
+    log.purge(&url(2));
+    assert_eq!(log.verdict(&old), Verdict::Valid);
+    assert!(old.searched.is(log.revision.load(Ordering::Relaxed)));
+    log.purge(&url(1));
+    assert!(!old.searched.is(log.revision.load(Ordering::Relaxed)));
+    assert!(matches!(log.verdict(&old), Verdict::Stale { .. }));
+    assert!(matches!(log.verdict(&old), Verdict::Stale { .. }), "every time");
+}
+
+fn tag(tag: String) -> PurgeRequest {
+    PurgeRequest {
+        tags: vec![tag.into()],
+        ..Default::default()
+    }
+}
+
+#[test]
+fn many_tag_purges_leave_memory_bounded_and_lose_none() {
+    let log = log_with(1000, false, &clock());
+    let before = Entry {
+        tags: ["t-7".into()].into(),
+        ..entry(1, log.head())
+    };
+    for n in 0..20_000 {
+        log.purge(&tag(format!("t-{n}")));
+        assert!(log.records() <= 1000);
+    }
+    assert!(matches!(log.verdict(&before), Verdict::Stale { .. }));
+    let after = Entry {
+        tags: ["t-7".into()].into(),
+        ..entry(1, log.head())
+    };
+    assert_eq!(log.verdict(&after), Verdict::Valid);
+}
+
+/// A log that another popgate writes to, and that beats by hand.
+fn beating() -> (Arc<PurgeLog>, Instant) {
+    let log = log_with(100, true, &clock());
+    log.apply_record(id("100-0"), &Record::unknown());
+    log.set_synced(Some(1));
+    let now = Instant::now();
+    log.beat_once(now, log.clock.now());
+    (log, now)
+}
+
+#[test]
+fn what_was_fetched_before_a_stop_is_in_doubt_until_the_stream_was_read() {
+    let (log, now) = beating();
+    let before = entry(1, log.head());
+    let epoch = log.gap_epoch();
+    log.beat_once(now + Duration::from_millis(90), log.clock.now());
+    assert_eq!(
+        log.verdict(&before),
+        Verdict::Valid,
+        "no longer than a purge may take"
+    );
+    log.beat_once(now + Duration::from_secs(5), log.clock.now());
+    assert_eq!(log.verdict(&before), Verdict::Stale { at: log.clock.now() });
+    assert_eq!(
+        log.verdict(&entry(1, log.head())),
+        Verdict::Valid,
+        "fetched since"
+    );
+    assert!(!log.close_gap(epoch), "read before the stop");
+    assert!(log.close_gap(log.gap_epoch()));
+    assert_eq!(log.verdict(&before), Verdict::Valid);
+    assert_eq!(log.metrics.purge_gaps.get(), 1);
+}
+
+#[test]
+fn what_another_popgate_fetched_is_in_doubt_whatever_its_place() {
+    let (log, now) = beating();
+    log.beat_once(now + Duration::from_secs(5), log.clock.now());
+    let theirs = Entry {
+        searched: Searched::foreign(),
+        ..entry(1, PurgeSeq(log.head().0 + 7))
+    };
+    assert!(matches!(log.verdict(&theirs), Verdict::Stale { .. }));
+    log.close_gap(log.gap_epoch());
+    assert_eq!(log.verdict(&theirs), Verdict::Valid);
+}
+
+#[test]
+fn a_machine_that_slept_is_one_that_stood_still() {
+    let (log, now) = beating();
+    let before = entry(1, log.head());
+    let wall = log.clock.now() + Duration::from_secs(3600);
+    log.beat_once(now + Duration::from_millis(25), wall);
+    assert!(matches!(log.verdict(&before), Verdict::Stale { .. }));
+}
+
+#[test]
+fn a_short_stop_is_forgiven_when_redis_cannot_be_asked_a_long_one_is_not() {
+    let (log, now) = beating();
+    let before = entry(1, log.head());
+    log.beat_once(now + Duration::from_millis(300), log.clock.now());
+    assert!(log.has_gap() && log.forgive_gap());
+    assert_eq!(log.verdict(&before), Verdict::Valid);
+    log.beat_once(now + Duration::from_secs(3), log.clock.now());
+    assert!(!log.forgive_gap());
+    assert!(matches!(log.verdict(&before), Verdict::Stale { .. }));
+}
+
+#[test]
+fn a_log_out_of_step_for_long_holds_what_is_older_in_doubt() {
+    let (log, now) = beating();
+    let before = entry(1, log.head());
+    log.set_synced(None);
+    let mut at = now;
+    let mut beats = |upto: Duration| {
+        while at < now + upto {
+            at += Duration::from_millis(50);
+            log.beat_once(at, log.clock.now());
+        }
+    };
+    beats(Duration::from_secs(29));
+    assert_eq!(
+        log.verdict(&before),
+        Verdict::Valid,
+        "a redis that is away for a moment"
+    );
+    beats(Duration::from_secs(31));
+    assert!(matches!(log.verdict(&before), Verdict::Stale { .. }));
+    assert_eq!(log.verdict(&entry(1, log.head())), Verdict::Valid);
+    log.set_synced(Some(2));
+    assert!(log.close_gap(log.gap_epoch()));
+    assert_eq!(log.verdict(&before), Verdict::Valid);
+}
+
+#[test]
+fn without_a_beat_nothing_is_in_doubt() {
+    let log = log_with(100, true, &clock());
+    assert!(!log.in_doubt());
+    let own = log_with(100, false, &clock());
+    own.beat_once(Instant::now(), own.clock.now());
+    assert!(!own.in_doubt());
+}
+
+#[tokio::test]
+async fn who_waits_goes_on_when_the_gap_is_closed() {
+    let (log, _) = beating();
+    let now = Instant::now();
+    log.beat_once(now, log.clock.now());
+    log.beat_once(now + Duration::from_secs(2), log.clock.now());
+    let waits = Arc::clone(&log);
+    let waiting = tokio::spawn(async move { waits.settle().await });
+    tokio::task::yield_now().await;
+    log.close_gap(log.gap_epoch());
+    waiting.await.unwrap();
+    assert!(!log.has_gap());
 }

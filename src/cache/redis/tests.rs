@@ -33,6 +33,7 @@ fn config(redis: &TestRedis) -> RedisCache {
         object_max: 1 << 20,
         ttl_max: Duration::from_secs(3600),
         prefix: "t:".to_owned(),
+        blind_max: Duration::from_secs(30),
     }
 }
 
@@ -43,6 +44,7 @@ impl Node {
             records: 100,
             life: Duration::from_secs(86_400),
             shared: true,
+            blind: Duration::from_secs(30),
         };
         let log = PurgeLog::new(limits, Clock::System, Arc::clone(&metrics));
         let link = RedisLink::new(&config.target, "cache", config.timeout, Arc::clone(&metrics)).unwrap();
@@ -60,6 +62,7 @@ impl Node {
                 Arc::clone(&log),
                 link,
                 "t:purges".to_owned(),
+                "t".to_owned(),
                 Arc::new(|_| {}),
             )),
         ];
@@ -145,6 +148,7 @@ fn entry(slot: u128, body: usize, log: &PurgeLog) -> Entry {
         slot: KeyHash(slot),
         host: "blog.example".into(),
         path: "/".into(),
+        query: None,
         status: StatusCode::OK,
         headers: HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static("text/html"))]),
         body: Bytes::from(vec![u8::try_from(slot).unwrap(); body]),
@@ -157,6 +161,7 @@ fn entry(slot: u128, body: usize, log: &PurgeLog) -> Entry {
         },
         seq: log.head(),
         tags: Box::default(),
+        searched: Default::default(),
     }
 }
 
@@ -402,6 +407,7 @@ async fn nothing_is_read_or_written_before_the_purges_are_known() {
                     records: 1,
                     life: WAIT,
                     shared: true,
+                    blind: Duration::from_secs(30),
                 },
                 Clock::System,
                 Metrics::new().unwrap(),

@@ -13,6 +13,7 @@ use pingora_cache::storage::{HandleMiss, MissFinishType};
 use pingora_core::Result;
 
 use super::{CacheStorage, Lookup, Storing};
+use crate::cache::entry::Searched;
 use crate::cache::policy::vary::{content_language, language_slot, variant_slot};
 use crate::cache::refusals::Refusal;
 use crate::cache::{Entry, Times, tags};
@@ -109,12 +110,14 @@ impl Fill {
             slot: variant_slot(lookup.root, &storing.vary, &lookup.request),
             host: lookup.host.as_str().into(),
             path: lookup.path.as_str().into(),
+            query: lookup.query.as_deref().map(Into::into),
             status: self.status,
             tags,
             headers,
             body,
             times,
             seq: lookup.seq,
+            searched: Searched::default(),
         };
         let slot = entry.slot;
         let alias = content_language(&entry.headers)

@@ -120,10 +120,10 @@ impl Tiered {
         }
     }
 
-    /// The purges that hit `subject`, the widest scope first.
+    /// The purges that hit `subject`, the widest scope first, and the gap that puts `entry` in doubt.
     #[must_use]
-    pub fn purge_hits(&self, subject: &Subject<'_>) -> Vec<PurgeHit> {
-        self.log.hits(subject)
+    pub fn purge_hits(&self, subject: &Subject<'_>, entry: Option<&Entry>) -> Vec<PurgeHit> {
+        self.log.hits(subject, entry)
     }
 
     /// Notes that an answer under this key was not stored.

@@ -6,6 +6,7 @@ use http::{HeaderValue, StatusCode, header};
 use super::*;
 use crate::cache::purge::{PurgeLimits, PurgeUrl};
 
+mod million;
 mod shared;
 
 const START: Duration = Duration::from_secs(1_700_000_000);
@@ -30,6 +31,7 @@ fn cache_config() -> model::Cache {
         lock_age: Duration::from_secs(5),
         uncacheable_memory: Duration::from_secs(10),
         purges_max: 100,
+        purge_log: None,
     }
 }
 
@@ -46,9 +48,18 @@ fn alone() -> Alone {
         records: 100,
         life: Duration::from_secs(86_400),
         shared: false,
+        blind: Duration::from_secs(30),
     };
     let log = PurgeLog::new(limits, clock.clone(), Arc::clone(&metrics));
-    let tiered = Tiered::new(&cache_config(), None, log, &metrics, clock.clone(), by_values);
+    let tiered = Tiered::new(
+        "t",
+        &cache_config(),
+        None,
+        log,
+        &metrics,
+        clock.clone(),
+        by_values,
+    );
     Alone {
         tiered,
         clock,
@@ -63,6 +74,7 @@ fn entry(tiered: &Tiered, base: u128, slot: KeyHash, body: &'static str, now: Sy
         slot,
         host: "blog.example".into(),
         path: "/".into(),
+        query: None,
         status: StatusCode::OK,
         headers: HeaderMap::from_iter([(header::ETAG, HeaderValue::from_static("\"a\""))]),
         body: Bytes::from_static(body.as_bytes()),
@@ -75,6 +87,7 @@ fn entry(tiered: &Tiered, base: u128, slot: KeyHash, body: &'static str, now: Sy
         },
         seq: tiered.head(),
         tags: ["home".into()].into(),
+        searched: Default::default(),
     }
 }
 

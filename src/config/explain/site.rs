@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::model::{Endpoint, FilterSpec, HostPattern, Preset, RequestDirectives, Site, SiteCache};
+use super::super::model::{
+    Endpoint, FilterSpec, HostPattern, Preset, PurgeProtocol, RequestDirectives, Site, SiteCache, SitePurge,
+};
 use super::super::value::{bytes_text, duration_text};
 use super::{row, wordpress};
 
@@ -42,14 +44,33 @@ pub(super) fn block(out: &mut String, site: &Site) {
         "filters",
         &site.filters.iter().map(filter).collect::<Vec<_>>().join(", "),
     );
-    let purge: Vec<_> = site.purge_from.iter().map(ToString::to_string).collect();
-    let purge = if purge.is_empty() {
-        "nobody".to_owned()
-    } else {
-        purge.join(", ")
-    };
-    row(out, "purge from", &purge);
+    purge(out, &site.purge);
     row(out, "body", &format!("at most {}", bytes_text(site.body_max)));
+}
+
+fn purge(out: &mut String, purge: &SitePurge) {
+    let mut from: Vec<_> = purge.from.iter().map(ToString::to_string).collect();
+    if purge.token_file.is_some() {
+        from.push("whoever has a token".to_owned());
+    }
+    if from.is_empty() {
+        from.push("nobody".to_owned());
+    }
+    row(out, "purge from", &from.join(", "));
+    let protocols: Vec<_> = purge
+        .protocols
+        .iter()
+        .filter(|protocol| {
+            let api = matches!(protocol, PurgeProtocol::Fastly | PurgeProtocol::Cloudflare);
+            !api || !purge.api_hosts.is_empty()
+        })
+        .map(|protocol| protocol.as_str())
+        .collect();
+    let mode = if purge.hard { "hard" } else { "soft" };
+    row(out, "purge by", &format!("{}; {mode}", protocols.join(", ")));
+    if !purge.api_hosts.is_empty() {
+        row(out, "purge apis", &purge.api_hosts.join(", "));
+    }
 }
 
 fn host(host: &HostPattern) -> String {

@@ -49,6 +49,12 @@ pub static CACHE: Table = Table {
             Value("10000"),
             "Most purge records kept in memory before they are folded into wider ones.",
         ),
+        key(
+            "purge_log",
+            Either(&[Word("off"), Path]),
+            Told("`purges` beside the `path` of an embedded `kv`, else `off`"),
+            "File that keeps purges over a restart: those that wait for Redis, and without Redis the last ones.",
+        ),
     ],
 };
 
@@ -137,6 +143,13 @@ pub static CACHE_REDIS: Table = Table {
             Text,
             Value("popgate:"),
             "Start of every key of the cache.",
+        ),
+        key(
+            "blind_max",
+            DURATION,
+            Value("30s"),
+            "How long purges of others may be out of reach. Then what was fetched earlier counts as stale until they \
+             have been read.",
         ),
     ],
 };

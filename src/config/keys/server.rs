@@ -79,7 +79,7 @@ pub static ADMIN: Table = Table {
             "token_file",
             Path,
             Nothing,
-            "File with the bearer token that `POST`s must carry, and everything else too when the address is off loopback.",
+            "File with the bearer token, one line of at least 16 bytes, that every request but the two health checks must carry.",
         ),
     ],
 };
@@ -97,13 +97,13 @@ pub static LIMITS: Table = Table {
         ),
         key(
             "headers",
-            integer(10, 10_000),
+            integer(10, 256),
             Value("100"),
             "Number of request headers (431).",
         ),
         key(
             "uri_bytes",
-            size(256, MIB),
+            size(256, 60 * KIB),
             Value("8KiB"),
             "Bytes of the request target (414).",
         ),
@@ -122,7 +122,7 @@ pub static LIMITS: Table = Table {
         key(
             "keepalive_requests",
             integer(1, 1_000_000_000),
-            Value("10000"),
+            Value("1000000"),
             "Requests on one keep-alive connection before it is closed.",
         ),
     ],

@@ -55,17 +55,69 @@ pub static SITE: Table = Table {
             Value("[]"),
             "Filters in order: a name, or a mapping from a name to its options. `geo_headers` comes first unless named.",
         ),
+        key("purge_from", List(&Cidr), Nothing, "The same as `purge.from`."),
         key(
-            "purge_from",
-            List(&Cidr),
-            Value("[127.0.0.0/8, ::1]"),
-            "Who may send `PURGE` requests to the site's own address.",
+            "purge",
+            Map(&SITE_PURGE),
+            Nothing,
+            "Who may purge the site by request, and in which protocols.",
         ),
         key(
             "body_max",
             size(0, 64 * TIB),
             Value("64MiB"),
             "Largest request body (413).",
+        ),
+    ],
+};
+
+/// `sites[].purge`.
+pub static SITE_PURGE: Table = Table {
+    name: "sites[].purge",
+    doc: "Who may purge a site by request, and in which protocols. The admin listener can purge everything.",
+    keys: &[
+        key(
+            "from",
+            List(&Cidr),
+            Value("[127.0.0.0/8, ::1]"),
+            "Who may send `PURGE`, `BAN` and `GET /purge/…` to the site's own address without a token. The peer and, \
+             behind a trusted proxy, the visitor must both be on the list.",
+        ),
+        key(
+            "token_file",
+            Path,
+            Nothing,
+            "File with tokens, one a line; each lets its bearer purge the site from anywhere and call the APIs.",
+        ),
+        key(
+            "protocols",
+            List(&Choice(&[
+                "purge",
+                "ban",
+                "varnish_tags",
+                "nginx_helper",
+                "cloudpanel",
+                "litespeed",
+                "fastly",
+                "cloudflare",
+            ])),
+            Told(
+                "`[purge, ban, fastly, cloudflare]`; `wordpress`: also `varnish_tags`, `nginx_helper`, `litespeed`",
+            ),
+            "What is understood, see [operations](operations.md#purging).",
+        ),
+        key(
+            "api_hosts",
+            List(&HostPattern),
+            Value("[]"),
+            "Hosts or addresses whose requests are calls of Fastly's or Cloudflare's purge API; several sites may share \
+             one.",
+        ),
+        key(
+            "mode",
+            Choice(&["soft", "hard"]),
+            Value("soft"),
+            "What a purge does that says neither: mark stale, or delete.",
         ),
     ],
 };

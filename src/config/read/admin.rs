@@ -1,7 +1,7 @@
 //! `admin`.
 
 use super::super::keys::ADMIN;
-use super::super::model::{Admin, Listen};
+use super::super::model::{ADMIN_TOKEN_BYTES_MIN, Admin, Listen};
 use super::super::reader::Map;
 use super::super::value::socket;
 use super::files;
@@ -26,7 +26,14 @@ pub(super) fn admin(root: &Map<'_>, listen: &[Listen]) -> Admin {
     };
     let address = map.parsed("address", socket);
     let token_file = map.path("token_file").map(|(path, field)| {
-        files::secret(&path, &field);
+        let token = files::secret(&path, &field);
+        if token.is_some_and(|token| token.trim().len() < ADMIN_TOKEN_BYTES_MIN) {
+            let problem = format!(
+                "the token in {} is shorter than {ADMIN_TOKEN_BYTES_MIN} bytes",
+                path.display()
+            );
+            field.error(problem, "write a longer one: `openssl rand -hex 16`");
+        }
         path
     });
     if let Some(address) = address {

@@ -1,13 +1,15 @@
 //! `cache`.
 
+use std::path::PathBuf;
+
 use super::super::keys::{CACHE, CACHE_REDIS};
-use super::super::model::{Cache, RedisCache, RedisTarget};
+use super::super::model::{Cache, Kv, KvStore, RedisCache, RedisTarget};
 use super::super::reader::{Field, Map};
 use super::super::value::{Wrong, bytes_text, quoted};
 use super::redis;
 
 /// The tiered cache.
-pub(super) fn cache(root: &Map<'_>) -> Cache {
+pub(super) fn cache(root: &Map<'_>, kv: &Kv) -> Cache {
     let map = root.map("cache", &CACHE);
     let cache = Cache {
         memory: map.size("memory"),
@@ -17,6 +19,7 @@ pub(super) fn cache(root: &Map<'_>) -> Cache {
         lock_age: map.duration("lock_age"),
         uncacheable_memory: map.duration("uncacheable_memory"),
         purges_max: map.count("purges_max"),
+        purge_log: purge_log(&map, kv),
     };
     if cache.object_max > cache.memory
         && let Some(field) = map.field("object_max").or_else(|| map.field("memory"))
@@ -33,6 +36,18 @@ pub(super) fn cache(root: &Map<'_>) -> Cache {
     cache
 }
 
+/// Beside the embedded store, whose folder is kept and is one process' own.
+fn purge_log(map: &Map<'_>, kv: &Kv) -> Option<PathBuf> {
+    match map.field("purge_log") {
+        Some(field) if field.word().is_some_and(|word| matches!(word, "off" | "false")) => None,
+        Some(field) => field.file_path(),
+        None => match &kv.store {
+            KvStore::Embedded(path) => Some(path.with_file_name("purges")),
+            KvStore::Redis(_) | KvStore::Memory => None,
+        },
+    }
+}
+
 fn redis_tier(cache: &Map<'_>, field: &Field<'_>) -> Option<RedisCache> {
     let (target, map) = redis::target(field, cache, "redis", &CACHE_REDIS);
     settings(target, &map)
@@ -42,6 +57,7 @@ fn settings(target: Option<RedisTarget>, map: &Map<'_>) -> Option<RedisCache> {
     let (timeout, queue_max) = (map.duration("timeout"), map.count("queue_max"));
     let (queue_bytes, object_max) = (map.size("queue_bytes"), map.size("object_max"));
     let (ttl_max, prefix) = (map.duration("ttl_max"), map.parsed("prefix", prefix));
+    let blind_max = map.duration("blind_max");
     Some(RedisCache {
         target: target?,
         timeout,
@@ -50,6 +66,7 @@ fn settings(target: Option<RedisTarget>, map: &Map<'_>) -> Option<RedisCache> {
         object_max,
         ttl_max,
         prefix: prefix.unwrap_or_default(),
+        blind_max,
     })
 }
 

@@ -42,6 +42,15 @@ fn store(map: &Map<'_>) -> KvStore {
         }
         return KvStore::Memory;
     }
+    if let Some((path, field)) = &path
+        && path
+            .ancestors()
+            .find(|part| part.exists())
+            .is_some_and(|part| !part.is_dir())
+    {
+        let problem = format!("there can be no folder {}", path.display());
+        field.error(problem, "name a folder, or a path where one can be made");
+    }
     match (path, redis) {
         (_, Some((Some(target), _))) => KvStore::Redis(target),
         (Some((path, _)), _) => KvStore::Embedded(path),

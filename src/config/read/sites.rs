@@ -7,9 +7,9 @@ use super::super::keys::{SITE, SITE_CACHE};
 use super::super::model::{Endpoint, HostPattern, Preset, Site, SiteCache};
 use super::super::nearest::{listed, nearest};
 use super::super::reader::{Field, Map, choice};
-use super::super::value::{cidr, host_pattern, quoted, url_path};
+use super::super::value::{host_pattern, quoted, url_path};
 use super::origins::Draft;
-use super::{filters, site_cache, wordpress};
+use super::{filters, site_cache, site_purge, wordpress};
 
 /// Hosts and prefixes that are taken, and where.
 type Taken = HashMap<(HostPattern, String), String>;
@@ -26,8 +26,10 @@ pub(super) fn sites(root: &Map<'_>, origins: &mut BTreeMap<String, Draft>) -> Ve
         if let Some(draft) = site.origin.as_ref().and_then(|name| origins.get_mut(name)) {
             fill_health_host(draft, &site);
         }
-        sites.push(Arc::new(site));
+        sites.push((Arc::new(site), item));
     }
+    check_api_hosts(&sites);
+    let sites: Vec<Arc<Site>> = sites.into_iter().map(|(site, _)| site).collect();
     for (name, draft) in origins.iter() {
         if !sites
             .iter()
@@ -43,6 +45,22 @@ pub(super) fn sites(root: &Map<'_>, origins: &mut BTreeMap<String, Draft>) -> Ve
         }
     }
     sites
+}
+
+/// A host is a site's or an API's: requests cannot be both.
+fn check_api_hosts(sites: &[(Arc<Site>, Field<'_>)]) {
+    for (site, item) in sites {
+        let taken = site.purge.api_hosts.iter().find(|host| {
+            let wanted = HostPattern::Exact((*host).clone());
+            sites.iter().any(|(other, _)| other.hosts.contains(&wanted))
+        });
+        if let Some(host) = taken {
+            item.error(
+                format!("`{host}` in `purge.api_hosts` is a site's host, too"),
+                "give the purge API a host or address of its own",
+            );
+        }
+    }
 }
 
 fn fill_health_host(draft: &mut Draft, site: &Site) {
@@ -90,7 +108,7 @@ fn site(item: &Field<'_>, origins: &BTreeMap<String, Draft>, taken: &mut Taken) 
         endpoints,
         cache: cache(&map, preset),
         filters: filters::filters(&map),
-        purge_from: map.values("purge_from", cidr),
+        purge: site_purge::site_purge(&map, preset),
         body_max: map.size("body_max"),
     }
 }

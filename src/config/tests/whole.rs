@@ -20,7 +20,7 @@ fn the_full_example_has_every_key() {
     let missing: Vec<_> = declared().difference(&findings.written).copied().collect();
     assert_eq!(
         missing,
-        [("kv", "path")],
+        [("kv", "path"), ("sites[]", "purge_from")],
         "keys that exclude others are commented out"
     );
     assert!(FULL.contains("# path: "));
@@ -138,7 +138,7 @@ fn the_defaults_are_those_the_model_promises() {
         (config.limits.connections, config.limits.h2_streams),
         (20_000, 100)
     );
-    assert_eq!(config.limits.keepalive_requests, 10_000);
+    assert_eq!(config.limits.keepalive_requests, 1_000_000);
     assert_eq!(
         (config.timeouts.handshake, config.timeouts.keepalive),
         (seconds(10), seconds(60))
@@ -199,7 +199,7 @@ fn the_defaults_of_origins_and_sites_are_those_the_model_promises() {
         (site.path.as_str(), site.preset, site.body_max),
         ("/", Preset::Standard, 64 << 20)
     );
-    let purge: Vec<_> = site.purge_from.iter().map(ToString::to_string).collect();
+    let purge: Vec<_> = site.purge.from.iter().map(ToString::to_string).collect();
     assert_eq!(purge, ["127.0.0.0/8", "::1/128"]);
     assert_eq!(site.cache.ttl_max, seconds(365 * 86_400));
     assert!(site.cache.enabled && site.cache.stale_with_s_maxage && site.cache.debug_headers);

@@ -2,8 +2,9 @@
 
 use std::time::SystemTime;
 
-use super::{HostMarks, Mark, Marks};
+use super::{HostMarks, Mark, Marks, host_of};
 use crate::cache::entry::PurgeSeq;
+use crate::cache::purge::request::Scope;
 
 impl Marks {
     /// Folds marks last touched before `oldest` into the one of everything. When `oldest` is the
@@ -18,6 +19,7 @@ impl Marks {
             !old
         };
         self.tags.retain(|_, mark| drop_old(mark));
+        self.patterns.retain(|known| drop_old(&known.mark));
         for marks in self.hosts.values_mut() {
             marks.retain(&mut drop_old);
             if !marks.own.is_empty() && !drop_old(&marks.own) {
@@ -54,6 +56,20 @@ impl Marks {
         while self.len() > target && !(self.hosts.is_empty() && self.tags.is_empty()) {
             self.fold_oldest_half();
         }
+        while self.len() > target && !self.patterns.is_empty() {
+            let last = self.patterns.remove(0);
+            self.everything.merge(last.mark);
+            self.recount();
+        }
+    }
+
+    /// Makes the oldest regular expression a purge of its host.
+    pub(super) fn widen_oldest_pattern(&mut self) {
+        let oldest = (0..self.patterns.len()).min_by_key(|at| self.patterns[*at].mark.newest());
+        let Some(oldest) = oldest else { return };
+        let known = self.patterns.swap_remove(oldest);
+        self.records -= 1;
+        self.merge(&Scope::Host(host_of(&known.host)), known.mark);
     }
 
     fn fold_oldest_half(&mut self) {
@@ -82,7 +98,9 @@ impl Marks {
 
     fn recount(&mut self) {
         self.hosts.retain(|_, marks| marks.count() > 0);
-        self.records = self.tags.len() + self.hosts.values().map(HostMarks::count).sum::<usize>();
+        self.domains = self.hosts.keys().any(|key| key.starts_with('.'));
+        self.records =
+            self.tags.len() + self.patterns.len() + self.hosts.values().map(HostMarks::count).sum::<usize>();
     }
 }
 
@@ -96,7 +114,9 @@ impl HostMarks {
         let seqs = self
             .prefixes
             .values()
+            .chain(self.paths.values())
             .chain(self.urls.values())
+            .chain(self.tags.values())
             .map(Mark::newest)
             .collect();
         let Some(middle) = middle(seqs, share) else { return };
@@ -113,6 +133,8 @@ impl HostMarks {
 
     fn retain(&mut self, keep: &mut impl FnMut(&Mark) -> bool) {
         self.urls.retain(|_, mark| keep(mark));
+        self.paths.retain(|_, mark| keep(mark));
+        self.tags.retain(|_, mark| keep(mark));
         self.prefixes.retain(|_, mark| keep(mark));
         self.lengths = self.prefixes.keys().map(|prefix| prefix.len()).collect();
     }

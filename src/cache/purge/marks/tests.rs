@@ -18,6 +18,7 @@ fn entry(base: u128, host: &str, path: &str, tags: &[&str], seq: u64) -> Entry {
         slot: KeyHash(base),
         host: host.into(),
         path: path.into(),
+        query: None,
         status: StatusCode::OK,
         headers: HeaderMap::new(),
         body: Bytes::new(),
@@ -30,6 +31,7 @@ fn entry(base: u128, host: &str, path: &str, tags: &[&str], seq: u64) -> Entry {
         },
         seq: PurgeSeq(seq),
         tags: tags.iter().map(|tag| Box::from(*tag)).collect(),
+        searched: Default::default(),
     }
 }
 
@@ -62,6 +64,27 @@ fn prefix(host: &str, path: &str) -> Scope {
     }
 }
 
+fn host_tag(host: &str, tag: &str) -> Scope {
+    Scope::HostTag {
+        host: host.into(),
+        tag: tag.into(),
+    }
+}
+
+fn path(host: &str, path: &str) -> Scope {
+    Scope::Path {
+        host: host.into(),
+        path: path.into(),
+    }
+}
+
+fn pattern(host: &str, pattern: &str) -> Scope {
+    Scope::Pattern {
+        host: host.into(),
+        pattern: pattern.into(),
+    }
+}
+
 fn marks(purges: &[(Scope, Stamp)]) -> Marks {
     let mut marks = Marks::default();
     for (scope, stamp) in purges {
@@ -80,6 +103,11 @@ fn each_scope_hits_what_it_names_and_nothing_else() {
         (prefix("a", "/blog/x"), Some(entry(1, "b", "/blog/x", &[], 1))),
         (url(1, "a"), Some(entry(2, "a", "/blog/x", &[], 1))),
         (Scope::Tag("u".into()), Some(entry(1, "a", "/blog/x", &["uu"], 1))),
+        (host_tag("a", "u"), Some(entry(1, "b", "/blog/x", &["u"], 1))),
+        (path("a", "/Blog/x/"), Some(entry(1, "a", "/blog/x/y", &[], 1))),
+        (path("a", "/blog/x"), Some(entry(1, "b", "/blog/x", &[], 1))),
+        (pattern("a", "^/b.og/x$"), Some(entry(1, "a", "/blog/xy", &[], 1))),
+        (pattern("a", "log"), Some(entry(1, "b", "/blog/x", &[], 1))),
     ] {
         let marks = marks(&[(scope.clone(), soft(5))]);
         assert_eq!(marks.verdict(&page(4)), Verdict::Stale { at: at(5) }, "{scope:?}");
@@ -92,6 +120,66 @@ fn each_scope_hits_what_it_names_and_nothing_else() {
             assert_eq!(marks.verdict(&other), Verdict::Valid, "{scope:?}");
         }
     }
+}
+
+#[test]
+fn a_domain_covers_every_host_below_it_and_not_itself() {
+    for scope in [
+        Scope::Host("*.b.example".into()),
+        host_tag("*.b.example", "t"),
+        prefix("*.b.example", "/x"),
+        pattern("*.b.example", "x"),
+    ] {
+        let marks = marks(&[(scope.clone(), soft(5))]);
+        let verdict = |host| marks.verdict(&entry(1, host, "/x", &["t"], 1));
+        let stale = Verdict::Stale { at: at(5) };
+        assert_eq!(
+            [verdict("a.b.example"), verdict("c.a.b.example")],
+            [stale; 2],
+            "{scope:?}"
+        );
+        assert_eq!(
+            [verdict("b.example"), verdict("ab.example"), verdict("example")],
+            [Verdict::Valid; 3],
+            "{scope:?}"
+        );
+    }
+}
+
+#[test]
+fn an_expression_matches_path_and_query() {
+    let marks = marks(&[(pattern("a", r"^/list\?page=\d$"), soft(5))]);
+    let list = |query: Option<&str>| Entry {
+        query: query.map(Into::into),
+        ..entry(1, "a", "/list", &[], 1)
+    };
+    assert_eq!(marks.verdict(&list(Some("page=2"))), Verdict::Stale { at: at(5) });
+    assert_eq!(marks.verdict(&list(None)), Verdict::Valid);
+}
+
+#[test]
+fn expressions_are_few_and_what_is_none_purges_the_host() {
+    let mut marks = Marks::default();
+    for n in 0..200 {
+        marks.add(&pattern("a", &format!("^/{n}$")), soft(n + 1));
+    }
+    assert!(marks.len() <= PATTERNS_MAX + 1);
+    assert_eq!(
+        marks.verdict(&entry(1, "a", "/other", &[], 0)),
+        Verdict::Stale { at: at(1) },
+        "the oldest purge the host"
+    );
+    assert_eq!(
+        marks.verdict(&entry(1, "a", "/199", &[], 199)),
+        Verdict::Stale { at: at(200) }
+    );
+    assert_eq!(marks.verdict(&entry(1, "a", "/198", &[], 199)), Verdict::Valid);
+    assert_eq!(marks.verdict(&entry(1, "b", "/199", &[], 0)), Verdict::Valid);
+    let bad = self::marks(&[(pattern("a", "("), soft(5))]);
+    assert_eq!(
+        bad.verdict(&entry(1, "a", "/", &[], 1)),
+        Verdict::Stale { at: at(5) }
+    );
 }
 
 #[test]
@@ -193,6 +281,10 @@ fn draining_gives_every_mark_once() {
         (prefix("a", "/x"), hard(3)),
         (url(1, "a"), soft(4)),
         (Scope::Tag("t".into()), soft(5)),
+        (host_tag("*.a", "t"), soft(6)),
+        (path("a", "/x"), soft(7)),
+        (pattern("a", "x"), soft(8)),
+        (Scope::Host("*.a".into()), hard(9)),
     ];
     let mut all = marks(&purges);
     let mut drained = all.drain();
@@ -203,13 +295,16 @@ fn draining_gives_every_mark_once() {
 }
 
 fn scope() -> impl Strategy<Value = Scope> {
-    let host = || prop_oneof!["a", "b", "c", "d"].prop_map(String::into_boxed_str);
+    let host = || prop_oneof!["a", "b", "c", "d", Just("*.b".to_owned())].prop_map(String::into_boxed_str);
     prop_oneof![
         1 => Just(Scope::Everything),
         2 => host().prop_map(Scope::Host),
         4 => (host(), "/[xy]{0,3}").prop_map(|(host, path)| Scope::Prefix { host, path: path.into() }),
         8 => (0_u128..20, host()).prop_map(|(base, host)| Scope::Url { base: KeyHash(base), host }),
         4 => "[tuv]{1,2}".prop_map(|tag| Scope::Tag(tag.into())),
+        4 => (host(), "[tuv]").prop_map(|(host, tag)| Scope::HostTag { host, tag: tag.into() }),
+        4 => (host(), "/[xy]{0,2}/?").prop_map(|(host, path)| Scope::Path { host, path: path.into() }),
+        2 => (host(), "\\^?[xy]{1,2}\\$?").prop_map(|(host, pattern)| Scope::Pattern { host, pattern: pattern.into() }),
     ]
 }
 
@@ -227,7 +322,7 @@ proptest! {
     fn folding_never_loses_a_purge(
         purges in prop::collection::vec((scope(), any::<bool>()), 1..80), target in 1_usize..20,
         oldest in 0_u64..100,
-        looks in prop::collection::vec((0_u128..20, "[a-d]", "/[xy]{0,4}", 0_u64..90), 20),
+        looks in prop::collection::vec((0_u128..20, "([a-d]|x\\.b)", "/[xy]{0,4}", 0_u64..90), 20),
     ) {
         let mut marks = Marks::default();
         for (seq, (scope, is_hard)) in (1..).zip(&purges) {

@@ -35,7 +35,13 @@ impl Node {
         let heard: Arc<Mutex<Vec<Record>>> = Arc::default();
         let hear = Arc::clone(&heard);
         let purged: Purged = Arc::new(move |record| hear.lock().push(record.clone()));
-        let task = tokio::spawn(follow(Arc::clone(log), Arc::clone(&link), KEY.to_owned(), purged));
+        let task = tokio::spawn(follow(
+            Arc::clone(log),
+            Arc::clone(&link),
+            KEY.to_owned(),
+            "t".to_owned(),
+            purged,
+        ));
         Self {
             log: Arc::clone(log),
             link,

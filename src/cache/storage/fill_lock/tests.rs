@@ -32,6 +32,7 @@ fn cache() -> Cache {
         records: 100,
         life: Duration::from_secs(86_400),
         shared: false,
+        blind: Duration::from_secs(30),
     };
     let config = model::Cache {
         memory: 1 << 20,
@@ -41,9 +42,10 @@ fn cache() -> Cache {
         lock_age: AGE,
         uncacheable_memory: AGE,
         purges_max: 100,
+        purge_log: None,
     };
     let log = PurgeLog::new(limits, clock.clone(), Arc::clone(&metrics));
-    let tiers = Tiered::new(&config, None, log, &metrics, clock.clone(), only_root);
+    let tiers = Tiered::new("t", &config, None, log, &metrics, clock.clone(), only_root);
     Cache {
         lock: FillLock::new(AGE, Arc::clone(&tiers), clock),
         tiers,
@@ -59,6 +61,7 @@ impl Cache {
             root: KeyHash(1),
             host: "blog.example".into(),
             path: "/".into(),
+            query: None,
             seq: self.tiers.head(),
             request: HeaderMap::new(),
             preset: Preset::Standard,
@@ -76,6 +79,7 @@ impl Cache {
             slot: KeyHash(1),
             host: "blog.example".into(),
             path: "/".into(),
+            query: None,
             status: StatusCode::OK,
             headers: HeaderMap::new(),
             body: Bytes::from_static(b"body"),
@@ -88,6 +92,7 @@ impl Cache {
             },
             seq: self.tiers.head(),
             tags: [].into(),
+            searched: Default::default(),
         };
         self.tiers.put(entry, &[]);
         self.tiers.get_memory(KeyHash(1), &HeaderMap::new()).unwrap()

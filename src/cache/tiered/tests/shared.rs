@@ -29,6 +29,7 @@ impl Node {
             object_max: 1 << 20,
             ttl_max: Duration::from_secs(86_400),
             prefix: "t:".to_owned(),
+            blind_max: Duration::from_secs(30),
         };
         let metrics = Metrics::new().unwrap();
         let link = RedisLink::new(&tier.target, "cache", tier.timeout, Arc::clone(&metrics)).unwrap();
@@ -37,9 +38,10 @@ impl Node {
             records: 100,
             life: Duration::from_secs(86_400),
             shared: true,
+            blind: Duration::from_secs(30),
         };
         let log = PurgeLog::new(limits, Clock::System, Arc::clone(&metrics));
-        let tiered = Tiered::new(&config, Some(link), log, &metrics, Clock::System, by_values);
+        let tiered = Tiered::new("t", &config, Some(link), log, &metrics, Clock::System, by_values);
         let running = Arc::clone(&tiered);
         let node = Self {
             tiered,
