@@ -7,6 +7,7 @@ pub mod memory;
 pub mod policy;
 pub mod purge;
 pub mod redis;
+pub mod refusals;
 pub mod status;
 pub mod storage;
 pub mod tags;

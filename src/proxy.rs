@@ -4,6 +4,7 @@ pub mod answer;
 pub mod cache;
 pub mod connect;
 pub mod context;
+pub mod decide;
 pub mod errors;
 mod freshen;
 pub mod headers;
@@ -70,8 +71,6 @@ pub struct Inner {
     pub lock: &'static CacheKeyLockImpl,
     /// Keys that turned out uncacheable.
     pub uncacheable: &'static Uncacheable,
-    /// What writes changed.
-    pub snooping: snoop::Snooping,
     /// Longest wait for another request's fetch.
     pub lock_wait: Duration,
     /// Request ids.
@@ -109,7 +108,6 @@ impl Gateway {
             uncacheable: Box::leak(Box::new(
                 Uncacheable::new(settings.uncacheable_memory).except_for(Arc::clone(&app.cache)),
             )),
-            snooping: snoop::Snooping::default(),
             lock_wait: settings.lock_wait,
             rays: Rays::new(&live.config.pop, rand::random()),
             server: std::sync::OnceLock::new(),

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 use popgate_filters::context::{effective_scheme, inherited_country};
-use popgate_filters::{CountryCode, Scheme};
+use popgate_filters::{CountryCode, Headers, Scheme};
 
-use crate::visitor::{Claims, Visitor, visitor};
+use crate::visitor::{Visitor, of_request};
 
 /// A request's client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,25 +35,18 @@ pub const READS: [&str; 6] = [
 /// Reads a client from the other end of the connection, what the connection speaks, and headers as received.
 /// The headers of a peer that is not in `trusted` are not looked at.
 #[must_use]
-pub fn client(peer: IpAddr, connection: Scheme, trusted: &[IpNet], headers: &HeaderMap) -> Client {
-    let bytes = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
-    let claims = Claims {
-        forwarded_for: headers
-            .get_all("x-forwarded-for")
-            .iter()
-            .map(HeaderValue::as_bytes)
-            .collect(),
-        connecting_ip: bytes("cf-connecting-ip"),
-        real_ip: bytes("x-real-ip"),
-    };
-    let visitor = visitor(peer, trusted, &claims);
+pub fn client(peer: IpAddr, connection: Scheme, trusted: &[IpNet], headers: &dyn Headers) -> Client {
+    let visitor = of_request(peer, trusted, headers);
     let believed = visitor.peer_trusted;
+    let value = |name: &'static str| {
+        let name = believed.then(|| HeaderName::from_static(name))?;
+        headers.get(&name).map(HeaderValue::as_bytes)
+    };
     Client {
-        scheme: effective_scheme(connection, believed, bytes("x-forwarded-proto")),
-        inherited_country: inherited_country(believed, bytes("cf-ipcountry")),
-        forwarded_host: believed
-            .then(|| bytes("x-forwarded-host").and_then(|value| std::str::from_utf8(value).ok()))
-            .flatten()
+        scheme: effective_scheme(connection, believed, value("x-forwarded-proto")),
+        inherited_country: inherited_country(believed, value("cf-ipcountry")),
+        forwarded_host: value("x-forwarded-host")
+            .and_then(|value| std::str::from_utf8(value).ok())
             .map(str::to_owned),
         visitor,
     }
@@ -61,6 +54,8 @@ pub fn client(peer: IpAddr, connection: Scheme, trusted: &[IpNet], headers: &Hea
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
+
     use super::*;
 
     #[test]

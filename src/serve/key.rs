@@ -31,18 +31,30 @@ pub struct Target<'a> {
     pub query: Option<&'a str>,
 }
 
-/// Hashes a target; the site's filters may add to the key or drop scheme and query from it.
+/// Hashes a target: [`of`] its [`parts`].
 pub fn hashes(
     site: &SiteRuntime,
     cx: &FilterContext<'_>,
     target: Target<'_>,
     headers: &mut dyn Headers,
 ) -> Hashes {
+    if site.chain.points().has(Point::CacheKey) {
+        return of(&parts(site, cx, target, headers), target.port);
+    }
     let path = normal_percent(target.path);
     let query = target.query.map(normal_percent);
-    if !site.chain.points().has(Point::CacheKey) {
-        return plain(target.scheme, target.host, target.port, &path, query.as_deref());
-    }
+    plain(target.scheme, target.host, target.port, &path, query.as_deref())
+}
+
+/// The parts of a target's key; the site's filters may add to them or drop scheme and query.
+pub fn parts(
+    site: &SiteRuntime,
+    cx: &FilterContext<'_>,
+    target: Target<'_>,
+    headers: &mut dyn Headers,
+) -> KeyParts {
+    let path = normal_percent(target.path);
+    let query = target.query.map(normal_percent);
     let mut key = KeyParts::new(target.scheme, target.host, &path, query.as_deref());
     let method = Method::GET;
     let parts = RequestParts {
@@ -52,7 +64,7 @@ pub fn hashes(
         headers,
     };
     site.chain.cache_key(cx, &parts, &mut key);
-    of(&key, target.port)
+    key
 }
 
 /// [`of`] a key that no filter changes, without putting its parts together.
@@ -80,7 +92,9 @@ fn plain(scheme: &str, host: &str, port: Option<u16>, path: &str, query: Option<
     }
 }
 
-fn of(key: &KeyParts, port: Option<u16>) -> Hashes {
+/// The hashes of a key, and of the port that was asked for.
+#[must_use]
+pub fn of(key: &KeyParts, port: Option<u16>) -> Hashes {
     let frames = key.frames();
     let extras = key.extras().count() * 2;
     let (core, added) = frames.split_at(frames.len() - extras);

@@ -26,6 +26,7 @@ macro_rules! on_both_wires {
     )* };
 }
 
+mod advise;
 mod agreement;
 mod cache_hits;
 mod collapse;
@@ -52,3 +53,4 @@ mod purging;
 mod redis_tier;
 mod storing;
 mod visitors;
+mod why;

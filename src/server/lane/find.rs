@@ -16,13 +16,13 @@ use crate::app::{Live, SiteRuntime};
 use crate::cache::Entry;
 use crate::cache::policy::validate::not_modified;
 use crate::cache::policy::vary::variant_slot_by;
-use crate::cache::policy::{Directives, RequestDecision, Reuse, request_decision, reuse};
+use crate::cache::policy::{Directives, RequestDecision, Reuse};
 use crate::cache::tiered::NotInMemory;
 use crate::config::{Preset, PurgeProtocol, RequestDirectives};
 use crate::endpoint::{self, Route};
-use crate::preset::{self, RequestVerdict};
-use crate::proxy::Gateway;
+use crate::preset;
 use crate::proxy::normalise::default_port;
+use crate::proxy::{Gateway, decide};
 use crate::purging::{self, litespeed};
 use crate::serve::client::{self, Client};
 use crate::serve::key::{Target, hashes};
@@ -189,7 +189,7 @@ pub fn find(gateway: &Gateway, asked: &Asked<'_>, fields: &mut Fields<'_, '_>) -
     if asked.ordinary.marks.cookie && entry.headers.contains_key(litespeed::VARY) {
         return Err(Pass::Vary);
     }
-    if reuse(&entry.times, &entry.headers, &directives, asked.now) != Reuse::Fresh {
+    if decide::judge(&entry, None, &gateway.app.snooping, &directives, asked.now).reuse != Reuse::Fresh {
         return Err(Pass::NotFresh);
     }
     if !entry.wire.is_ready() {
@@ -237,22 +237,14 @@ fn decide_lookup<'q>(
     query: Option<&'q str>,
     headers: &HeaderMap,
 ) -> Result<(Option<Cow<'q, str>>, Directives), Pass> {
-    let facts = preset::RequestFacts {
-        method: asked.method(),
-        path: asked.ordinary.path,
-        query,
-        headers,
-    };
-    let cacheable = match preset::request(asked.site.config.rules(), &facts) {
-        RequestVerdict::Cache(cacheable) => cacheable,
-        RequestVerdict::Bypass(_) => return Err(Pass::Bypass),
-    };
-    if asked.heeds_vary_cookies() && asked.site.vary_cookies.chosen_by(headers) {
-        return Err(Pass::Bypass);
-    }
-    match request_decision(asked.method(), headers, &asked.site.config.cache, None) {
-        RequestDecision::Lookup(directives) => Ok((cacheable.query.map(Cow::Owned), directives)),
-        RequestDecision::Bypass(_) => Err(Pass::Bypass),
+    let place = (asked.ordinary.path, query);
+    match decide::may_look_up(asked.site, asked.method(), place, headers) {
+        (RequestDecision::Lookup(directives), Some(request))
+            if !decide::chooses_own_page(asked.site, headers) =>
+        {
+            Ok((request.query.map(Cow::Owned), directives))
+        }
+        _ => Err(Pass::Bypass),
     }
 }
 
