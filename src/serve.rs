@@ -4,4 +4,5 @@
 pub mod client;
 pub mod key;
 pub mod ray;
+pub mod spelling;
 pub mod status_label;

@@ -6,8 +6,7 @@
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::header::{
-    ACCEPT_RANGES, AGE, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE,
-    SERVER, SET_COOKIE, TRANSFER_ENCODING,
+    ACCEPT_RANGES, AGE, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
@@ -15,6 +14,7 @@ use super::policy::targeted::POPGATE_CDN_CACHE_CONTROL;
 use super::status::{CACHE_STATUS, X_CACHE};
 use crate::preset;
 use crate::purging::litespeed;
+use crate::serve::spelling;
 
 /// Fields that a 304 does not repeat (RFC 9110 15.4.5).
 static NOT_IN_304: [HeaderName; 4] = [ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE];
@@ -152,23 +152,6 @@ pub fn is_not_in_304(name: &HeaderName) -> bool {
     NOT_IN_304.contains(name)
 }
 
-/// A field name as it is usually written, for the names that nearly every answer has.
-#[must_use]
-pub fn written(name: &HeaderName) -> &str {
-    match *name {
-        ACCEPT_RANGES => "Accept-Ranges",
-        AGE => "Age",
-        CACHE_CONTROL => "Cache-Control",
-        CONTENT_ENCODING => "Content-Encoding",
-        CONTENT_LENGTH => "Content-Length",
-        CONTENT_TYPE => "Content-Type",
-        DATE => "Date",
-        SERVER => "Server",
-        SET_COOKIE => "Set-Cookie",
-        _ => name.as_str(),
-    }
-}
-
 fn region_of(name: &HeaderName) -> Region {
     if OWN.contains(name) {
         Region::Own
@@ -186,7 +169,7 @@ fn region_of(name: &HeaderName) -> Region {
 /// Appends a line, or the value alone; where the value begins.
 fn put_line(buffer: &mut BytesMut, name: &HeaderName, value: &HeaderValue, line: bool) -> usize {
     if line {
-        buffer.put_slice(written(name).as_bytes());
+        spelling::put(name, buffer);
         buffer.put_slice(b": ");
     }
     let start = buffer.len();
@@ -234,10 +217,10 @@ mod tests {
         ]);
         let (own, wire) = Wire::lay_out(StatusCode::OK, &stored, 5);
         assert_eq!(own, stored);
-        let shared = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nlink: <a>\r\nlink: <b>\r\n";
+        let shared = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nLink: <a>\r\nLink: <b>\r\n";
         let whole = "Content-Type: text/html\r\nContent-Length: 5\r\n";
-        let internal = "x-powered-by: PHP\r\n";
-        let litespeed = "x-litespeed-tag: p\r\n";
+        let internal = "X-Powered-By: PHP\r\n";
+        let litespeed = "X-LiteSpeed-Tag: p\r\n";
         assert_eq!(text(&wire, true, true, true), shared);
         assert_eq!(text(&wire, false, true, true), format!("{shared}{whole}"));
         assert_eq!(

@@ -104,6 +104,9 @@ pub fn finish(
         let merged = merge_304(&response.headers, fresh, gateway.app.clock.now());
         super::headers::replace(response, &merged);
     }
+    if cx.facts.version != http::Version::HTTP_2 {
+        super::headers::spell(response);
+    }
     let outcome = outcome(session, cx);
     cx.outcome = Some(outcome);
     remember_refusal(gateway, cx);

@@ -409,8 +409,8 @@ fn answers(bytes: &[u8]) -> Vec<Told> {
             let (mut fields, mut seconds) = (Vec::new(), Vec::new());
             for line in lines {
                 let (name, value) = line.split_once(": ").unwrap_or((line, ""));
-                let name = name.to_ascii_lowercase();
-                match name.as_str() {
+                let name = name.to_owned();
+                match name.to_ascii_lowercase().as_str() {
                     "date" | "cf-ray" => fields.push((name, String::new())),
                     "age" => seconds.push((name, value.parse().unwrap())),
                     "cache-status" if value.contains("; ttl=") => {

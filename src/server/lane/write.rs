@@ -8,11 +8,12 @@ use super::decision::Pass;
 use super::find::{Asked, Hit};
 use crate::cache::policy::hop_by_hop::strip_private;
 use crate::cache::status::{CacheStatus, HIT_WITH_TTL, Outcome, ttl};
-use crate::cache::wire::{KeptBack, is_not_in_304, written};
+use crate::cache::wire::{KeptBack, is_not_in_304};
 use crate::config::PurgeProtocol;
 use crate::preset;
 use crate::proxy::Gateway;
 use crate::proxy::purge::ends_here;
+use crate::serve::spelling;
 
 /// Room for the lines that are made anew.
 const OWN_LINES: usize = 256;
@@ -33,13 +34,15 @@ pub fn head(
         let headers = assemble(gateway, asked, hit, status)?;
         put_status(out, status);
         for (name, value) in &headers {
-            put_line(out, written(name), value.as_bytes());
+            spelling::put(name, out);
+            put_value(out, value.as_bytes());
         }
     } else {
         put_laid_out(out, gateway, asked, hit, status);
     }
     let connection = if close { "close" } else { "keep-alive" };
-    put_line(out, "Connection", connection.as_bytes());
+    out.put_slice(b"Connection");
+    put_value(out, connection.as_bytes());
     out.put_slice(b"\r\n");
     Ok(())
 }
@@ -132,8 +135,7 @@ fn put_status(out: &mut BytesMut, status: StatusCode) {
     out.put_slice(b"\r\n");
 }
 
-fn put_line(out: &mut BytesMut, name: &str, value: &[u8]) {
-    out.put_slice(name.as_bytes());
+fn put_value(out: &mut BytesMut, value: &[u8]) {
     out.put_slice(b": ");
     out.put_slice(value);
     out.put_slice(b"\r\n");
