@@ -278,13 +278,15 @@ impl World {
                     "geo": { "networks": { "127.0.0.0/8": { "country": "VN" } } },
                     "timeouts": { "keepalive": "1s", "read": "1s" },
                     "log": { "access": "@DIR@/access.log" },
-                    // Nothing is refreshed in the background: whether that has ended is a matter of luck.
+                    // Nothing is refreshed in the background, and no purge is put off: whether that is done is a
+                    // matter of luck.
                     "sites": [
                         { "hosts": ["plain.example", "*.plain.example"], "origin": "app",
                           "purge": { "token_file": token_file, "api_hosts": ["api.example"] } },
                         { "hosts": ["lite.example"], "origin": "app",
                           "purge": { "protocols": ["purge", "ban", "nginx_helper", "litespeed"] } },
                         { "hosts": ["blog.example", "*.blog.example"], "origin": "app", "preset": "wordpress",
+                          "wordpress": { "write_snooping": "off" },
                           "cache": { "stale_while_revalidate": "0s" } },
                         { "hosts": ["filtered.example", "*.filtered.example"], "origin": "app",
                           "cache": { "debug_headers": false, "request_directives": "ignore" },
