@@ -2,6 +2,9 @@
 //!
 //! The lane keeps the origin's `Date`, which the engine replaces: that tells who answered.
 
+mod closing;
+mod purging;
+
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
@@ -195,44 +198,33 @@ async fn a_client_that_has_nothing_more_to_send_gets_its_answer() {
 }
 
 #[tokio::test]
-async fn the_keep_alive_limit_counts_hits_and_misses_alike() {
+async fn names_are_spelled_alike_with_and_without_the_lane() {
     for lane in [true, false] {
-        let more = json!({ "lane": lane, "limits": { "keepalive_requests": 3 } });
-        let (_origin, gateway) = warm(page("body"), more).await;
-        for targets in [["/", "/", "/"], ["/", "/x", "/"], ["/", "/", "/y"]] {
-            let mut client = Http1::connect(gateway.address()).await;
-            for (n, target) in targets.into_iter().enumerate() {
-                let response = client.get(target).await;
-                let expected = if n < 2 { "keep-alive" } else { "close" };
-                assert_eq!(
-                    response.header("connection").as_deref(),
-                    Some(expected),
-                    "{lane} {n}"
-                );
-            }
-            assert!(client.closed().await);
+        let answer = page("body")
+            .header("etag", "\"v1\"")
+            .header("x-frame-options", "DENY");
+        let (_origin, gateway) = warm(answer, json!({ "lane": lane })).await;
+        let mut client = TcpStream::connect(gateway.address()).await.unwrap();
+        let request = http1::encode(&Req::get("/").header("Connection", "close"));
+        tokio::io::AsyncWriteExt::write_all(&mut client, &request)
+            .await
+            .unwrap();
+        let mut text = String::new();
+        soon("the end", client.read_to_string(&mut text)).await.unwrap();
+        for name in [
+            "ETag",
+            "X-Frame-Options",
+            "Content-Length",
+            "Age",
+            "Cache-Status",
+            "X-Cache",
+            "CF-Ray",
+            "Connection",
+            "Date",
+        ] {
+            assert!(text.contains(&format!("\r\n{name}: ")), "{lane} {name} {text}");
         }
     }
-}
-
-#[tokio::test]
-async fn connections_close_after_their_next_hit_while_draining() {
-    let more = json!({ "shutdown": { "announce": "0s", "grace": "20s" } });
-    let origin = Origin::fixed(page(vec![b'x'; 16 << 20])).await;
-    let mut gateway = Gateway::start(Conf::origin(&origin).with(more)).await;
-    gateway.get("/").await.expect(200, "MISS");
-    // One client is in the midst of a large hit, another idles.
-    let mut busy = Http1::connect(gateway.address()).await;
-    busy.request(&Req::get("/")).await;
-    let head = by_lane(busy.read_head().await.unwrap());
-    assert_eq!(head.header("connection").as_deref(), Some("keep-alive"));
-    let mut idle = Http1::connect(gateway.address()).await;
-    by_lane(idle.fetch(&Req::new("HEAD", "/")).await);
-    gateway.signal("TERM");
-    assert!(idle.closed().await);
-    assert_eq!(busy.bytes(16 << 20).await.len(), 16 << 20);
-    assert!(busy.closed().await);
-    assert!(gateway.exit().await.success());
 }
 
 #[tokio::test]
