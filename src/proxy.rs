@@ -102,8 +102,10 @@ impl Gateway {
             storage: Box::leak(Box::new(storage)),
             lock: Box::leak(Box::new(FillLock::new(
                 settings.lock_age,
+                settings.lock_retries,
                 Arc::clone(&app.cache),
                 app.clock.clone(),
+                Arc::clone(&app.metrics),
             ))),
             uncacheable: Box::leak(Box::new(
                 Uncacheable::new(settings.uncacheable_memory).except_for(Arc::clone(&app.cache)),
