@@ -210,13 +210,7 @@ pub fn host_and_port(text: &str) -> Option<(Cow<'_, str>, Option<u16>)> {
         }
     };
     let name = host.strip_suffix('.').unwrap_or(host);
-    let name_is_valid = !name.is_empty()
-        && name.len() <= 253
-        && (name.starts_with('[')
-            || name
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')))
-        && !name.split('.').any(str::is_empty);
+    let name_is_valid = name.len() <= 253 && (name.starts_with('[') || is_name(name));
     let lower = || {
         if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
             Cow::Owned(name.to_ascii_lowercase())
@@ -225,6 +219,22 @@ pub fn host_and_port(text: &str) -> Option<(Cow<'_, str>, Option<u16>)> {
         }
     };
     name_is_valid.then(|| (lower(), port))
+}
+
+/// Whether these are labels of letters, digits, `-` and `_`, with a dot between each two.
+fn is_name(text: &str) -> bool {
+    let mut at_label = false;
+    text.bytes().all(|byte| match byte {
+        b'.' => std::mem::take(&mut at_label),
+        b'-' | b'_' => {
+            at_label = true;
+            true
+        }
+        _ => {
+            at_label = true;
+            byte.is_ascii_alphanumeric()
+        }
+    }) && at_label
 }
 
 /// Origin-form with a leading slash, or `*` for OPTIONS; never a fragment.
