@@ -108,7 +108,8 @@ impl Gateway {
                 Arc::clone(&app.metrics),
             ))),
             uncacheable: Box::leak(Box::new(
-                Uncacheable::new(settings.uncacheable_memory).except_for(Arc::clone(&app.cache)),
+                Uncacheable::new(settings.uncacheable_memory, app.clock.clone())
+                    .except_for(Arc::clone(&app.cache)),
             )),
             lock_wait: settings.lock_wait,
             rays: Rays::new(&live.config.pop, rand::random()),
