@@ -11,13 +11,14 @@ mod reload;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use ipnet::IpNet;
 use popgate_filters::{Chain, ChainError};
 use thiserror::Error;
 use tracing::info;
 
 use crate::admin::token::Token;
+use crate::advise::Advisor;
 use crate::cache::policy::vary::variant_slot;
 use crate::cache::purge::{PurgeLimits, PurgeLog};
 use crate::cache::tiered::Tiered;
@@ -27,11 +28,12 @@ use crate::geo::{Geo, GeoError};
 use crate::kv::{self, KvHandle, KvOpenError};
 use crate::origin::{BuildError, Origin, Origins};
 use crate::proxy::connect::{Roots, roots};
+use crate::proxy::snoop::Snooping;
 use crate::purging::vary_cookies::VaryCookies;
 use crate::redis_link::{RedisLink, RedisLinkError};
 use crate::server::drain::{InFlight, Lifecycle};
 use crate::site::SiteTable;
-use crate::telemetry::{AccessLog, Metrics};
+use crate::telemetry::{AccessLog, HitMetrics, Metrics};
 
 pub use reload::ReloadError;
 
@@ -53,6 +55,10 @@ pub struct App {
     kv: ArcSwap<KvHandle>,
     /// Origins by name.
     pub origins: Origins,
+    /// What writes changed.
+    pub snooping: Snooping,
+    /// What lowers the hit ratio.
+    pub advisor: Advisor,
     /// The access log.
     access_log: ArcSwap<AccessLog>,
     /// What the admin listener asks for.
@@ -83,6 +89,8 @@ pub struct SiteRuntime {
     pub chain: Chain,
     /// Its origin.
     pub origin: Option<SiteOrigin>,
+    /// Counters of its hits.
+    pub hits: HitMetrics,
     /// Cookies that choose its pages, as its origin has told.
     pub vary_cookies: VaryCookies,
 }
@@ -173,7 +181,7 @@ impl App {
         let origins = Origins::build(&config, &metrics)?;
         let access_log = AccessLog::open(&config.log, Arc::clone(&metrics)).map_err(AppError::AccessLog)?;
         let admin_token = admin_token(&config)?;
-        let live = Live::build(config, &origins)?;
+        let live = Live::build(config, &origins, &metrics)?;
         Ok(Arc::new(Self {
             metrics,
             clock,
@@ -183,10 +191,18 @@ impl App {
             cache,
             kv: ArcSwap::new(kv),
             origins,
+            snooping: Snooping::default(),
+            advisor: Advisor::default(),
             access_log: ArcSwap::from_pointee(access_log),
             admin_token: ArcSwapOption::new(admin_token),
             live: ArcSwap::from_pointee(live),
         }))
+    }
+
+    /// [`Self::live`] for a moment: cheaper, but not to be held across a wait.
+    #[must_use]
+    pub fn live_now(&self) -> Guard<Arc<Live>> {
+        self.live.load()
     }
 
     /// The configuration in force.
@@ -236,11 +252,12 @@ impl App {
 
 impl Live {
     /// Sites with their filters and origins.
-    fn build(config: Config, origins: &Origins) -> Result<Self, AppError> {
+    fn build(config: Config, origins: &Origins, metrics: &Metrics) -> Result<Self, AppError> {
         let mut sites = SiteTable::default();
         let mut purge_apis: HashMap<String, Vec<Arc<SiteRuntime>>> = HashMap::new();
         for site in &config.sites {
             let runtime = Arc::new(SiteRuntime {
+                hits: HitMetrics::new(metrics, &site.name),
                 config: Arc::clone(site),
                 chain: chain(site)?,
                 origin: site

@@ -162,6 +162,15 @@ pub fn request(rules: Rules<'_>, facts: &RequestFacts<'_>) -> RequestVerdict {
     }
 }
 
+/// Names of a request's cookies for which [`request`] passes it.
+#[must_use]
+pub fn personal_cookies(rules: Rules<'_>, headers: &HeaderMap) -> Vec<String> {
+    match rules.preset {
+        Preset::Standard => Vec::new(),
+        Preset::Wordpress => wordpress::personal_cookies(rules.wordpress, headers),
+    }
+}
+
 /// Decides about an answer to a request that [`request`] let through. `now` is when it arrived.
 #[must_use]
 pub fn response(
@@ -252,11 +261,26 @@ pub fn drops_request_header(preset: Preset, cacheable: bool, name: &HeaderName) 
 /// Whether an origin's header is for the gateway only and must not reach the client.
 #[must_use]
 pub fn drops_response_header(preset: Preset, name: &HeaderName) -> bool {
+    drops_internal_headers(preset) && is_internal_header(name)
+}
+
+/// Whether a preset keeps internal headers ([`is_internal_header`]) from clients.
+#[must_use]
+pub fn drops_internal_headers(preset: Preset) -> bool {
     match preset {
         Preset::Standard => false,
-        Preset::Wordpress => wordpress::drops_response_header(name),
+        Preset::Wordpress => true,
     }
 }
+
+/// Headers with which an application speaks to its gateway, or says more about itself than a visitor needs.
+#[must_use]
+pub fn is_internal_header(name: &HeaderName) -> bool {
+    wordpress::drops_response_header(name)
+}
+
+/// Request headers that [`request`] reads, under any preset. Without them it decides as with all others.
+pub const REQUEST_READS: &[&str] = &wordpress::READS;
 
 /// Whether a field named in `Vary` does not make a variant, because the preset keeps it from the origin
 /// or because the key already holds it. `name` in any case.

@@ -4,17 +4,16 @@ pub mod answer;
 pub mod cache;
 pub mod connect;
 pub mod context;
+pub mod decide;
 pub mod errors;
 mod freshen;
 mod h2;
 pub mod headers;
 pub mod invalidate;
-pub mod key;
 pub mod log;
 pub mod normalise;
 mod patient;
 pub mod purge;
-pub mod ray;
 pub mod request;
 pub mod response;
 pub mod snoop;
@@ -41,9 +40,9 @@ use pingora_proxy::{FailToProxy, HttpProxy, ProxyHttp, Session};
 use crate::app::App;
 use crate::cache::storage::CacheStorage;
 use crate::cache::storage::fill_lock::{FillLock, LockTerms};
+use crate::serve::ray::Rays;
 use context::RequestContext;
 pub use h2::H2Server;
-use ray::Rays;
 use uncacheable::Uncacheable;
 
 /// Trace filter for the engine, which reports each client that goes away and each failed try as an error;
@@ -70,8 +69,6 @@ pub struct Inner {
     pub lock: &'static FillLock,
     /// Keys that turned out uncacheable.
     pub uncacheable: &'static Uncacheable,
-    /// What writes changed.
-    pub snooping: snoop::Snooping,
     /// Request ids.
     pub rays: Rays,
     server: std::sync::OnceLock<Arc<HttpProxy<Gateway>>>,
@@ -109,7 +106,6 @@ impl Gateway {
                 Uncacheable::new(settings.uncacheable_memory, app.clock.clone())
                     .except_for(Arc::clone(&app.cache)),
             )),
-            snooping: snoop::Snooping::default(),
             rays: Rays::new(&live.config.pop, rand::random()),
             server: std::sync::OnceLock::new(),
             app,

@@ -56,7 +56,7 @@ impl App {
         let prepared = self.prepare(&running.config, &config)?;
         // Origins go last: they are the only part that changes in place.
         self.origins.replace(&config).map_err(AppError::Origin)?;
-        let live = match Live::build(config, &self.origins) {
+        let live = match Live::build(config, &self.origins, &self.metrics) {
             Ok(live) => live,
             Err(error) => {
                 // The old origins were valid a moment ago.

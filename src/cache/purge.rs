@@ -15,6 +15,7 @@ mod announce;
 mod fate;
 mod follow;
 mod gap;
+mod hit;
 mod id;
 mod journal;
 mod marks;
@@ -47,6 +48,7 @@ use stream_id::StreamId;
 
 pub use announce::Ticket;
 pub use follow::{Purged, follow};
+pub use hit::{PurgeHit, Subject};
 pub use id::PurgeId;
 pub use pattern::{PATTERN_LENGTH_MAX, PATTERNS_MAX, Pattern, PatternError};
 pub use proof::Proof;
@@ -155,30 +157,6 @@ impl PurgeLog {
         Ok(Arc::new(log))
     }
 
-    /// Takes up what was left: a log of its own goes on behind it, a shared one announces it.
-    fn restore(&self, lines: Vec<journal::Line>) {
-        let now = self.clock.now();
-        let limits = self.limits();
-        let mut state = self.state.write();
-        for line in lines {
-            let stamp = Stamp {
-                seq: if limits.shared {
-                    self.count_on(&mut state)
-                } else {
-                    line.place.seq()
-                },
-                at: line.at.min(now),
-                hard: line.record.hard,
-            };
-            self.apply(&mut state, &line.record.scopes, stamp, now);
-            if limits.shared {
-                self.pending
-                    .lock()
-                    .add(&line.record.scopes, stamp, limits.records);
-            }
-        }
-    }
-
     fn with(limits: PurgeLimits, clock: Clock, metrics: Arc<Metrics>, journal: Option<Journal>) -> Self {
         let head = if limits.shared {
             PurgeSeq(0)
@@ -245,6 +223,16 @@ impl PurgeLog {
             entry.searched.set(revision);
         }
         verdict
+    }
+
+    /// The purges that hit `subject`, the widest scope first, then the gap if `entry` lies before it.
+    #[must_use]
+    pub fn hits(&self, subject: &Subject<'_>, entry: Option<&Entry>) -> Vec<PurgeHit> {
+        let mut hits = self.state.read().marks.hits(subject);
+        if let Some(Verdict::Stale { at }) = entry.map(|entry| self.gap.verdict(entry)) {
+            hits.push(PurgeHit::gap(at));
+        }
+        hits
     }
 
     /// Applies a purge here and, in a shared log, puts it in line for [`PurgeLog::announce`]. `None`

@@ -166,7 +166,7 @@ impl Storage for CacheStorage {
                 .store(self.tiers.varies(lookup.root), Ordering::Relaxed);
             return Ok(None);
         };
-        if is_for_others(&found.entry, lookup) {
+        if is_for_others(&found.entry, &lookup.request) {
             return Ok(None);
         }
         let purged_at = match found.verdict {
@@ -234,9 +234,10 @@ impl Storage for CacheStorage {
 }
 
 /// Whether a stored object depends on a cookie that this request has and its own did not.
-fn is_for_others(entry: &Entry, lookup: &Lookup) -> bool {
+#[must_use]
+pub fn is_for_others(entry: &Entry, request: &HeaderMap) -> bool {
     let cookies = litespeed::vary_cookies(&entry.headers);
-    !cookies.is_empty() && carries_any(&lookup.request, &cookies)
+    !cookies.is_empty() && carries_any(request, &cookies)
 }
 
 /// The engine's form of a stored object's head.

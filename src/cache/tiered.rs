@@ -6,9 +6,11 @@
 //! A key is looked up at its root, the slot that does not depend on `Vary`. There lies the response
 //! itself, or a marker that says which fields choose among the slots of its variants.
 
+mod examine;
 mod renew;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
@@ -21,19 +23,19 @@ use super::codec;
 use super::entry::{Entry, PurgeSeq, Searched, Times};
 use super::key::KeyHash;
 use super::memory::{self, Alias, Memory, Slot, VariantFn, VaryNames};
-use super::purge::{self, Proof, PurgeId, PurgeLog, PurgeReport, PurgeRequest, Purged, Reached, Verdict};
+use super::purge::{Proof, PurgeId, PurgeLog, PurgeReport, PurgeRequest, Reached, Verdict};
 use super::redis::{Answer, Flights, RedisTier, Write};
+use super::refusals::Refusals;
 use crate::clock::Clock;
 use crate::config::model;
 use crate::redis_link::RedisLink;
 use crate::telemetry::metrics::Metrics;
 
+pub use examine::{Examined, RedisHolds};
 pub use renew::Renewal;
 
 /// How much longer than its responses a Vary marker lives, so that it is rarely written again.
 const MARKER_SLACK: Duration = Duration::from_secs(3600);
-/// Pace of housekeeping while nothing else touches the cache.
-const TIDY_EVERY: Duration = Duration::from_secs(10);
 
 /// Where an entry was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,17 @@ pub struct Found {
     pub tier: Tier,
     /// What the purge log says; never [`Verdict::Gone`].
     pub verdict: Verdict,
+}
+
+/// Why [`Tiered::find_memory`] has nothing to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotInMemory {
+    /// Nothing lies there.
+    Absent,
+    /// The variant's slot could not be told.
+    Variant,
+    /// A purge hit it.
+    Purged,
 }
 
 /// What the tiers hold now.
@@ -79,6 +92,7 @@ pub struct Tiered {
     variant: VariantFn,
     log: Arc<PurgeLog>,
     flights: Flights,
+    refusals: Refusals,
     clock: Clock,
     hit: IntCounter,
     miss: IntCounter,
@@ -129,6 +143,7 @@ impl Tiered {
             variant,
             log,
             flights: Flights::default(),
+            refusals: Refusals::default(),
             clock,
             hit: lookups("hit"),
             miss: lookups("miss"),
@@ -156,7 +171,32 @@ impl Tiered {
         self.parts.load().memory.vary(root).is_some()
     }
 
-    /// Counts a hit that came out of [`Tiered::get_memory`].
+    /// The response in memory, if no purge hit it, for a request whose variant slot `variant` makes from the
+    /// fields that choose it. Not counted; [`Tiered::count_hit`] when it is served.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn find_memory(
+        &self,
+        root: KeyHash,
+        variant: impl FnOnce(&[HeaderName]) -> Option<KeyHash>,
+    ) -> Result<Arc<Entry>, NotInMemory> {
+        let parts = self.parts.load();
+        let entry = match parts.memory.slot(root) {
+            Some(Slot::Object(entry)) => entry,
+            Some(Slot::Vary(vary)) => {
+                let slot = variant(&vary.names).ok_or(NotInMemory::Variant)?;
+                parts.memory.object(slot).ok_or(NotInMemory::Absent)?
+            }
+            Some(Slot::Alias(_)) | None => return Err(NotInMemory::Absent),
+        };
+        match self.log.verdict(&entry) {
+            Verdict::Valid => Ok(entry),
+            Verdict::Stale { .. } | Verdict::Gone => Err(NotInMemory::Purged),
+        }
+    }
+
+    /// Counts a hit that came out of [`Tiered::get_memory`] or [`Tiered::find_memory`].
     pub fn count_hit(&self) {
         self.hit.inc();
     }
@@ -262,6 +302,7 @@ impl Tiered {
         if entry.slot != entry.root {
             self.mark(entry.root, vary.into(), dead_at);
         }
+        self.refusals.forget(entry.root);
         self.store(entry);
     }
 
@@ -396,73 +437,6 @@ impl Tiered {
             writes_queued: parts.redis.as_ref().map_or(0, |redis| redis.tier.queued()),
             purge_records: self.log.records(),
             purges_synced: self.log.synced(),
-        }
-    }
-
-    /// Background work: writes to Redis, purges from Redis, housekeeping. Runs until it is dropped;
-    /// drop it after [`Tiered::drain`].
-    pub async fn run(&self) {
-        let mut renewed = self.renewed.subscribe();
-        loop {
-            let parts = self.parts.load_full();
-            let mut also_renewed = renewed.clone();
-            let others = async {
-                tokio::select! {
-                    () = self.work(&parts) => {}
-                    _ = renewed.changed() => {}
-                }
-            };
-            // What is on its way to Redis gets there.
-            let writes = async {
-                let stop = async {
-                    let _ = also_renewed.changed().await;
-                };
-                match &parts.redis {
-                    Some(redis) => redis.tier.run(stop).await,
-                    None => stop.await,
-                }
-            };
-            tokio::join!(others, writes);
-        }
-    }
-
-    async fn work(&self, parts: &Parts) {
-        let tidy = async {
-            loop {
-                tokio::time::sleep(TIDY_EVERY).await;
-                self.log.tidy();
-                parts.memory.run_pending();
-            }
-        };
-        let Some(redis) = parts.redis.clone() else {
-            return tidy.await;
-        };
-        let memory = Arc::clone(&parts.memory);
-        let purged: Purged = Arc::new(move |record| {
-            if record.deletes_everything() {
-                clear(&memory);
-            }
-        });
-        let log = || Arc::clone(&self.log);
-        let guard = purge::guard(
-            log(),
-            Arc::clone(&redis.link),
-            redis.purges.clone(),
-            Arc::clone(&purged),
-        );
-        let follow = purge::follow(log(), redis.link, redis.purges, redis.pop, purged);
-        tokio::join!(tidy, guard, follow);
-    }
-
-    /// Waits until all writes are in Redis; false when `deadline` passed before.
-    pub async fn drain(&self, deadline: Duration) -> bool {
-        match &self.parts.load_full().redis {
-            Some(redis) => {
-                let drained = redis.tier.drain(deadline).await;
-                self.log.leave(&redis.link, &redis.purges).await;
-                drained
-            }
-            None => true,
         }
     }
 }

@@ -26,6 +26,8 @@ macro_rules! on_both_wires {
     )* };
 }
 
+mod advise;
+mod agreement;
 mod cache_hits;
 mod collapse;
 mod command_line;
@@ -36,6 +38,7 @@ mod freshness;
 mod geo_databases;
 mod harness;
 mod invalidation;
+mod lane;
 mod lifecycle;
 mod listeners;
 mod memory;
@@ -51,3 +54,4 @@ mod redis_tier;
 mod reload;
 mod storing;
 mod visitors;
+mod why;

@@ -1,4 +1,4 @@
-//! A log that goes on under another configuration.
+//! A log that goes on: after a restart, or under another configuration.
 
 use std::io;
 use std::path::Path;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::journal::{Journal, Line};
+use super::marks::Stamp;
 use super::{PurgeLimits, PurgeLog};
 
 /// A file opened for a log, not yet in use.
@@ -23,6 +24,30 @@ impl NewJournal {
 }
 
 impl PurgeLog {
+    /// Takes up what was left: a log of its own goes on behind it, a shared one announces it.
+    pub(super) fn restore(&self, lines: Vec<Line>) {
+        let now = self.clock.now();
+        let limits = self.limits();
+        let mut state = self.state.write();
+        for line in lines {
+            let stamp = Stamp {
+                seq: if limits.shared {
+                    self.count_on(&mut state)
+                } else {
+                    line.place.seq()
+                },
+                at: line.at.min(now),
+                hard: line.record.hard,
+            };
+            self.apply(&mut state, &line.record.scopes, stamp, now);
+            if limits.shared {
+                self.pending
+                    .lock()
+                    .add(&line.record.scopes, stamp, limits.records);
+            }
+        }
+    }
+
     /// Takes other limits; who shares the log is [`PurgeLog::change_source`]'s.
     pub fn set_limits(&self, limits: PurgeLimits) {
         let mut now = self.limits.write();
