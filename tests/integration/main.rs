@@ -48,5 +48,6 @@ mod partial;
 mod poisoning;
 mod purging;
 mod redis_tier;
+mod snooping;
 mod storing;
 mod visitors;
