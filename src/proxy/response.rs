@@ -165,7 +165,8 @@ fn write_status(
         } else {
             stored_for.map(whole_seconds)
         },
-        stored: stored_for.is_some(),
+        // A page is judged once it is there as a whole: nobody can say yet that it is stored.
+        stored: stored_for.is_some() && !(is_filling(session) && body_decides(cx, response)),
         collapsed: session.cache.lock_duration().is_some() && from_store,
         fwd_status: cx
             .upstream
@@ -193,6 +194,13 @@ fn is_stored(session: &Session) -> bool {
         session.cache.phase(),
         CachePhase::Miss | CachePhase::Expired | CachePhase::Revalidated
     )
+}
+
+/// Whether the preset looks at the whole body before it is stored.
+fn body_decides(cx: &RequestContext, response: &ResponseHeader) -> bool {
+    cx.site
+        .as_ref()
+        .is_some_and(|site| preset::body_decides(site.config.preset, response.status, &response.headers))
 }
 
 /// What the store had for this request.

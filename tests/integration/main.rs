@@ -27,6 +27,7 @@ macro_rules! on_both_wires {
 }
 
 mod cache_hits;
+mod cloaking;
 mod collapse;
 mod command_line;
 mod demo;
