@@ -10,12 +10,14 @@ pub mod headers;
 pub mod invalidate;
 pub mod key;
 pub mod log;
+mod login_loop;
 pub mod normalise;
 mod patient;
 pub mod purge;
 pub mod ray;
 pub mod request;
 pub mod response;
+mod second_sight;
 pub mod snoop;
 pub mod uncacheable;
 pub mod upstream;
@@ -74,6 +76,10 @@ pub struct Inner {
     pub uncacheable: &'static Uncacheable,
     /// What writes changed.
     pub snooping: snoop::Snooping,
+    /// Made-up URLs seen lately.
+    second_sight: second_sight::SecondSight,
+    /// Sites whose login page redirects to itself.
+    login_loops: login_loop::Told,
     /// Longest wait for another request's fetch.
     pub lock_wait: Duration,
     /// Request ids.
@@ -112,6 +118,8 @@ impl Gateway {
                 Uncacheable::new(settings.uncacheable_memory).except_for(Arc::clone(&app.cache)),
             )),
             snooping: snoop::Snooping::default(),
+            second_sight: second_sight::SecondSight::default(),
+            login_loops: login_loop::Told::default(),
             lock_wait: settings.lock_wait,
             rays: Rays::new(&live.config.pop, rand::random()),
             server: std::sync::OnceLock::new(),

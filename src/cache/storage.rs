@@ -41,6 +41,8 @@ pub struct Lookup {
     pub base: KeyHash,
     /// Hash of `base`, scheme and what filters added: the root of the variants.
     pub root: KeyHash,
+    /// The site's name, for metrics.
+    pub site: String,
     /// Host in the key.
     pub host: String,
     /// Path in the key, percent-encodings in upper case.
@@ -174,8 +176,9 @@ impl Storage for CacheStorage {
         let (Some((lookup, entry)), Some(storing)) = (found, meta.extensions().get::<Storing>()) else {
             return Ok(false);
         };
+        let times = renewed(lookup, &entry, storing.times);
         self.tiers
-            .refresh(&entry, meta.headers().clone(), storing.times, lookup.seq);
+            .refresh(&entry, meta.headers().clone(), times, lookup.seq);
         Ok(true)
     }
 
@@ -192,6 +195,12 @@ impl Storage for CacheStorage {
     fn as_any(&self) -> &(dyn Any + Send + Sync + 'static) {
         self
     }
+}
+
+/// The life that a stored object gets by being validated: see to it that what must be gone at some time is.
+#[must_use]
+pub fn renewed(lookup: &Lookup, entry: &Entry, times: Times) -> Times {
+    fill::renewed(lookup, entry, times)
 }
 
 /// Whether a stored object depends on a cookie that this request has and its own did not.

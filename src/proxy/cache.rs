@@ -17,6 +17,7 @@ use super::freshen;
 use super::headers::RequestFields;
 use super::key::{Target, hashes};
 use super::request::mark_background;
+use super::second_sight;
 use crate::app::SiteRuntime;
 use crate::cache::Times;
 use crate::cache::key::normal_percent;
@@ -51,6 +52,7 @@ pub fn enable(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext)
         root: lookup.root,
         seq: lookup.seq,
     });
+    second_sight::see(gateway, cx);
     let lock = may_hold_others(gateway, session, cx, &lookup).then_some(gateway.lock);
     cx.cache.lookup = Some(lookup);
     let mut waits = CacheOptionOverrides::default();
@@ -65,8 +67,8 @@ pub fn enable(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext)
     );
 }
 
-/// Whether others may wait for this request's fetch: not where its answer is likely for it alone, nor
-/// where each use needs a validation of its own.
+/// Whether others may wait for this request's fetch: not where its answer is likely for it alone or will not
+/// be stored, nor where each use needs a validation of its own.
 fn may_hold_others(gateway: &Gateway, session: &Session, cx: &RequestContext, lookup: &Lookup) -> bool {
     let for_itself =
         cx.cache.directives.no_store || session.req_header().headers.contains_key(header::AUTHORIZATION);
@@ -77,7 +79,7 @@ fn may_hold_others(gateway: &Gateway, session: &Session, cx: &RequestContext, lo
             .get_memory(lookup.root, &lookup.request)
             .is_some_and(|entry| entry.times.fresh_until + entry.times.initial_age <= entry.times.stored_at)
     };
-    !for_itself && !never_fresh()
+    !for_itself && !cx.cache.first_sight && !never_fresh()
 }
 
 fn lookup_for(
@@ -104,6 +106,7 @@ fn lookup_for(
     Arc::new(Lookup {
         base: key.base,
         root: key.root,
+        site: site.config.name.clone(),
         host: cx.facts.authority.host.clone(),
         path: normal_percent(uri.path()).into_owned(),
         query: uri.query().map(|query| normal_percent(query).into_owned()),
@@ -266,6 +269,10 @@ pub fn decide_store(
         }
         Judged::Store { .. } if !validated && gateway.storage.is_too_large(&head.headers) => {
             Uncacheable(NoCacheReason::ResponseTooLarge)
+        }
+        Judged::Store { times, .. } if !validated && !second_sight::admits(gateway, cx, &times, now) => {
+            // It says nothing about the URL that should be remembered.
+            Uncacheable(NoCacheReason::DeclinedToUpstream)
         }
         Judged::Store { times, vary } => {
             cx.cache.stored_for = Some(times.fresh_until.duration_since(now).unwrap_or_default());

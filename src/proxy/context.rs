@@ -69,6 +69,8 @@ pub struct Facts {
     pub scheme: Scheme,
     /// Version the client speaks.
     pub version: Version,
+    /// What a POST says it is to be taken for; see [`crate::preset::keeps_method_override`].
+    pub method_override: Option<http::Method>,
     /// Request id.
     pub ray: String,
     /// Path and query as sent.
@@ -80,6 +82,8 @@ pub struct Facts {
 pub struct CacheContext {
     /// What the preset made of the request; `None`: passed.
     pub request: Option<CacheRequest>,
+    /// The URL is made up and has not been asked for lately.
+    pub first_sight: bool,
     /// Request directives that count.
     pub directives: Directives,
     /// Why the cache is not asked.
@@ -220,6 +224,7 @@ impl Facts {
             forwarded_host: None,
             scheme: Scheme::Http,
             version: Version::HTTP_11,
+            method_override: None,
             ray: String::new(),
             target: String::new(),
         }

@@ -60,6 +60,7 @@ pub fn early(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext) 
         }
     };
     cx.facts.authority = authority;
+    cx.facts.method_override = overriding_method(session.req_header());
     learn_visitor(gateway, session, cx);
     normalise::drop_default_port(session.req_header_mut(), &mut cx.facts.authority, cx.facts.scheme);
     cx.site = cx
@@ -128,6 +129,16 @@ fn ask_for_all(request: &mut RequestHeader) {
     ] {
         request.remove_header(&name);
     }
+}
+
+/// The method that a POST is to be taken for (`X-HTTP-Method-Override`); of use to applications that know it.
+fn overriding_method(request: &RequestHeader) -> Option<Method> {
+    let mut values = request.headers.get_all("x-http-method-override").iter();
+    let value = values.next().filter(|_| request.method == Method::POST)?;
+    [Method::PUT, Method::PATCH, Method::DELETE]
+        .into_iter()
+        .find(|method| value.as_bytes().eq_ignore_ascii_case(method.as_str().as_bytes()))
+        .filter(|_| values.next().is_none())
 }
 
 /// Client timeouts, anew for each request (Pingora forgets them), and the keep-alive guard: only a
@@ -303,6 +314,14 @@ fn decide_lookup(session: &mut Session, cx: &mut RequestContext, site: &crate::a
                 let target = query.map_or(path.clone(), |query| format!("{path}?{query}"));
                 // A target that cannot be set stays as it came, and so does its key.
                 let _ = set_target(session.req_header_mut(), &target);
+            }
+            if cacheable
+                .as_ref()
+                .is_some_and(|c| preset::is_always_whole(c.class))
+            {
+                let request = session.req_header_mut();
+                request.remove_header(&header::RANGE);
+                request.remove_header(&header::IF_RANGE);
             }
             cx.cache.request = cacheable;
         }

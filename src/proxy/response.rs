@@ -105,6 +105,7 @@ pub fn finish(
     }
     let outcome = outcome(session, cx);
     cx.outcome = Some(outcome);
+    super::login_loop::note(gateway, cx, response);
     let names: Vec<HeaderName> = response.headers.keys().cloned().collect();
     for name in names {
         if preset::drops_response_header(site.config.preset, &name)

@@ -4,7 +4,8 @@ use std::os::fd::RawFd;
 use std::time::Instant;
 
 use http::header::{
-    ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH, TE, TRANSFER_ENCODING,
+    ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, ETAG, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH, TE,
+    TRANSFER_ENCODING,
 };
 use http::{HeaderName, Method, StatusCode};
 use pingora_core::upstreams::peer::HttpPeer;
@@ -17,7 +18,7 @@ use super::connect::{Wanted, peer};
 use super::context::{RequestContext, Validation};
 use super::headers::RequestFields;
 use super::request::BACKGROUND;
-use crate::cache::policy::validate::speaks_of;
+use crate::cache::policy::validate::{speaks_of, weakly_same, without_weakness};
 use crate::cache::policy::{hop_by_hop, vary};
 use crate::cache::status::Cause;
 use crate::origin::retry::{Attempt, may_retry};
@@ -147,6 +148,9 @@ pub fn request_headers(session: &Session, cx: &RequestContext, request: &mut Req
         let codings = vary::accept_encoding(&request.headers);
         request.insert_header(ACCEPT_ENCODING, codings)?;
     }
+    if preset::compares_etags_strongly(preset) {
+        strengthen(request)?;
+    }
     // WordPress makes a feed's validators from the second of its last change: they do not tell two changes in
     // one second apart.
     if cached && preset == crate::config::Preset::Wordpress && cx.cache.cause == Some(Cause::Purged) {
@@ -169,7 +173,30 @@ pub fn request_headers(session: &Session, cx: &RequestContext, request: &mut Req
     }
     let mut fields = RequestFields(request);
     site.chain.upstream_request(&cx.filter_context(site), &mut fields);
+    if let Some(method) = &cx.facts.method_override
+        && preset::keeps_method_override(preset)
+    {
+        request.insert_header("X-HTTP-Method-Override", method.as_str())?;
+    }
     super::purge::to_origin(site, request)
+}
+
+/// Asks about entity tags in the form the application gave them, before a server compressed its answer.
+fn strengthen(request: &mut RequestHeader) -> Result<()> {
+    if let Some(tags) = without_weakness(&request.headers) {
+        request.insert_header(IF_NONE_MATCH, tags)?;
+    }
+    Ok(())
+}
+
+/// The answer about a tag that was asked about in its strong form speaks of the stored, weak one.
+fn weaken(response: &mut ResponseHeader, stored: &http::HeaderMap) -> Result<()> {
+    let tags = response.headers.get(ETAG).zip(stored.get(ETAG));
+    if let Some((_, stored)) = tags.filter(|(fresh, stored)| weakly_same(fresh.as_bytes(), stored.as_bytes()))
+    {
+        response.insert_header(ETAG, stored.clone())?;
+    }
+    Ok(())
 }
 
 fn is_grpc(request: &RequestHeader) -> bool {
@@ -232,6 +259,9 @@ pub fn response_headers(cx: &mut RequestContext, response: &mut ResponseHeader) 
     if response.status == StatusCode::NOT_MODIFIED
         && let Some(entry) = &cx.cache.found
     {
+        if preset::compares_etags_strongly(site.config.preset) {
+            weaken(response, &entry.headers)?;
+        }
         note_validation(&mut cx.cache.not_modified, &entry.headers, response);
     }
     Ok(())

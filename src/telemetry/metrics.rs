@@ -82,6 +82,8 @@ metrics! {
     cache_entries: gauges "popgate_cache_entries" ["tier"] "Objects held by a cache tier.";
     cache_evictions: counters "popgate_cache_evictions_total" ["tier", "reason"] "Objects that left a cache tier: size, expired, replaced, purged.";
     cache_stores: counters "popgate_cache_stores_total" ["result"] "What became of answers that might have been stored: stored, too_large, truncated, or the refusing rule.";
+    nonce_pages: counters "popgate_nonce_pages_total" ["site"] "Pages stored with a WordPress nonce in them (or that could not be read), whose life ends before the nonce's.";
+    made_up_urls: gauge "popgate_made_up_urls" [] "URLs with unknown parameters or search terms that are remembered to be known when they come again; at most 100000.";
     cache_writes_queued: gauge "popgate_cache_writes_queued" [] "Writes waiting for Redis.";
     cache_writes_dropped: counters "popgate_cache_writes_dropped_total" ["reason"] "Writes to Redis given up: queue_full, too_large, breaker_open, error.";
     purges: counters "popgate_purges_total" ["kind"] "Purges by kind: url, tag, regex, prefix, host, everything.";

@@ -52,3 +52,4 @@ mod redis_tier;
 mod snooping;
 mod storing;
 mod visitors;
+mod wordpress_rules;

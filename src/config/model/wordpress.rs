@@ -21,6 +21,12 @@ pub struct Wordpress {
     pub known_parameters: Vec<NamePattern>,
     /// What becomes of URLs with other parameters.
     pub unknown_parameters: UnknownParameters,
+    /// How soon a made-up URL must come again to be stored; default 2 min.
+    pub second_sight_within: Duration,
+    /// Most made-up URLs of one path that are stored at a time; default 64.
+    pub variants_max: usize,
+    /// Actions of `admin-ajax.php` whose answers to anonymous GETs are shared.
+    pub ajax_actions: Vec<String>,
     /// How long a nonce is valid (WordPress' `nonce_life`); default 1 d.
     pub nonce_life: Duration,
     /// First byte and pauses of requests to wp-admin, cron, and of writes; default 5 min.
@@ -44,6 +50,8 @@ pub struct WordpressTtl {
     pub not_found: Duration,
     /// Permanent redirects; default 5 min.
     pub redirect: Duration,
+    /// Answers of [`Wordpress::ajax_actions`]; default 1 min.
+    pub ajax: Duration,
     /// URLs with parameters that WordPress does not know, at most; default 1 min.
     pub unknown_parameters: Duration,
     /// Files; default 7 d.
@@ -68,10 +76,14 @@ pub enum WriteSnooping {
 /// What becomes of URLs with parameters that are on no list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnknownParameters {
-    /// Stored, for a short while (default).
+    /// Stored for a short while, once they come a second time (default).
+    SecondSight,
+    /// Stored for a short while at once.
     Store,
     /// Passed to the origin, never stored.
-    Pass,
+    Bypass,
+    /// The parameters are dropped before keying and forwarding, as tracking parameters are.
+    Drop,
 }
 
 /// A name, or the beginning of names; compared as PHP reads them: lower case, dots and spaces as `_`.
@@ -124,7 +136,10 @@ impl Default for Wordpress {
             bypass_parameters: Vec::new(),
             ignore_parameters: Vec::new(),
             known_parameters: Vec::new(),
-            unknown_parameters: UnknownParameters::Store,
+            unknown_parameters: UnknownParameters::SecondSight,
+            second_sight_within: Duration::from_secs(120),
+            variants_max: 64,
+            ajax_actions: Vec::new(),
             nonce_life: Duration::from_secs(86_400),
             admin_timeout: Duration::from_secs(300),
             ttl: WordpressTtl::default(),
@@ -143,6 +158,7 @@ impl Default for WordpressTtl {
             rest: MINUTE,
             not_found: Duration::from_secs(10),
             redirect: 5 * MINUTE,
+            ajax: MINUTE,
             unknown_parameters: MINUTE,
             file: 7 * DAY,
             download: 60 * MINUTE,

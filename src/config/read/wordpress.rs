@@ -29,9 +29,14 @@ pub(super) fn wordpress(site: &Map<'_>, preset: Preset) -> Wordpress {
         ignore_parameters: map.values("ignore_parameters", name),
         known_parameters: map.values("known_parameters", name),
         unknown_parameters: match map.choice("unknown_parameters") {
-            Some("pass") => UnknownParameters::Pass,
-            _ => UnknownParameters::Store,
+            Some("store") => UnknownParameters::Store,
+            Some("bypass") => UnknownParameters::Bypass,
+            Some("drop") => UnknownParameters::Drop,
+            _ => UnknownParameters::SecondSight,
         },
+        second_sight_within: map.duration("second_sight_within"),
+        variants_max: map.count("variants_max"),
+        ajax_actions: map.values("ajax_actions", action),
         nonce_life: map.duration("nonce_life"),
         admin_timeout: map.duration("admin_timeout"),
         ttl: ttl(&map.map("ttl", &WORDPRESS_TTL)),
@@ -46,6 +51,7 @@ fn ttl(map: &Map<'_>) -> WordpressTtl {
         rest: map.duration("rest"),
         not_found: map.duration("not_found"),
         redirect: map.duration("redirect"),
+        ajax: map.duration("ajax"),
         unknown_parameters: map.duration("unknown_parameters"),
         file: map.duration("file"),
         download: map.duration("download"),
@@ -60,6 +66,18 @@ fn name(text: &str) -> Result<NamePattern, Wrong> {
             "write a name such as `club_id`, or `club_*` for all that begin so",
         )
     })
+}
+
+/// An action of `admin-ajax.php`, compared as it is.
+fn action(text: &str) -> Result<String, Wrong> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if text.chars().all(is_name) {
+        return Ok(text.to_owned());
+    }
+    Err(Wrong::new(
+        format!("{} is no action", quoted(text)),
+        "write letters, digits, `_` and `-`",
+    ))
 }
 
 /// A path as its segments, the way the preset compares them.

@@ -6,7 +6,7 @@ use super::text::php_name;
 use crate::config::{NamePattern, Wordpress};
 
 /// Begins of names that bypass, lower case: sessions, carts, logins of WordPress and widespread plugins.
-const BYPASS: [&str; 29] = [
+pub(super) const BYPASS: [&str; 29] = [
     "wordpress",
     "wp-",
     "wp_",
@@ -39,7 +39,7 @@ const BYPASS: [&str; 29] = [
 ];
 
 /// Names among those that say nothing about who asks.
-const HARMLESS: [&str; 6] = [
+pub(super) const HARMLESS: [&str; 6] = [
     "wordpress_test_cookie",
     "wp-settings-",
     "wp_lang",
@@ -48,9 +48,19 @@ const HARMLESS: [&str; 6] = [
     "wordpress_google_",
 ];
 
+/// Cookies that mean a person by their value, as people write them.
+pub(super) const WITH_VALUE: [&str; 6] = [
+    "woocommerce_items_in_cart≠0",
+    "woocommerce_cart_hash=…",
+    "edd_items_in_cart=…",
+    "_lscache_vary=commenter…",
+    "vip-go-cb=1",
+    "user_roles",
+];
+
 /// Set by plugins for everybody, without meaning a person: an answer that sets nothing else is stored
 /// without them.
-const STRIPPED_FROM_ANSWERS: [&str; 8] = [
+pub(super) const STRIPPED_FROM_ANSWERS: [&str; 8] = [
     "wfvt_",
     "wordfence_verifiedhuman",
     "pll_language",
