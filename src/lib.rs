@@ -16,6 +16,7 @@
 //! | [`geo`] | where an address is |
 //! | [`preset`] | rules of the application behind a site (WordPress) |
 //! | [`cache`] | keys, RFC 9111 policy, tiers, purges |
+//! | [`sentinel`] | does a shared copy show what only one person should see? |
 //! | [`purging`] | purge protocols that plugins and programs speak |
 //! | [`origin`] | servers, balancing, health, connection caps |
 //! | [`kv`] | key-value store behind endpoints |
@@ -42,6 +43,7 @@ pub mod preset;
 pub mod proxy;
 pub mod purging;
 pub mod redis_link;
+pub mod sentinel;
 pub mod server;
 pub mod site;
 pub mod telemetry;

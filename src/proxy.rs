@@ -15,9 +15,11 @@ pub mod normalise;
 mod patient;
 pub mod purge;
 pub mod ray;
+mod refetch;
 pub mod request;
 pub mod response;
 mod second_sight;
+mod sentinel;
 pub mod snoop;
 pub mod uncacheable;
 pub mod upstream;
@@ -78,6 +80,8 @@ pub struct Inner {
     pub snooping: snoop::Snooping,
     /// Made-up URLs seen lately.
     second_sight: second_sight::SecondSight,
+    /// Which copies have leaked.
+    sentinel: sentinel::Sentinel,
     /// Sites whose login page redirects to itself.
     login_loops: login_loop::Told,
     /// Longest wait for another request's fetch.
@@ -119,6 +123,7 @@ impl Gateway {
             )),
             snooping: snoop::Snooping::default(),
             second_sight: second_sight::SecondSight::default(),
+            sentinel: sentinel::Sentinel::default(),
             login_loops: login_loop::Told::default(),
             lock_wait: settings.lock_wait,
             rays: Rays::new(&live.config.pop, rand::random()),

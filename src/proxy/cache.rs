@@ -18,6 +18,7 @@ use super::headers::RequestFields;
 use super::key::{Target, hashes};
 use super::request::mark_background;
 use super::second_sight;
+use super::sentinel;
 use crate::app::SiteRuntime;
 use crate::cache::Times;
 use crate::cache::key::normal_percent;
@@ -40,13 +41,16 @@ const LOCK_RETRIES: usize = 3;
 /// Turns the cache on for a request that may be looked up.
 pub fn enable(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext) {
     let Some(site) = cx.site.clone() else { return };
-    if cx.cache.bypass.is_some() {
+    if cx.cache.bypass.is_some() || cx.probe {
         return;
     }
     let Some(class) = cx.cache.request.as_ref().map(|request| request.class) else {
         return;
     };
     let lookup = lookup_for(gateway, session, cx, &site, class);
+    if sentinel::pass_leaked(gateway, cx, lookup.base) {
+        return;
+    }
     cx.cache.key = Some(Key {
         base: lookup.base,
         root: lookup.root,

@@ -32,6 +32,8 @@ pub struct RequestContext {
     pub facts: Facts,
     /// A background refresh of a stale object, not a client's request.
     pub background: bool,
+    /// A background request that asks the origin whatever is stored, and stores nothing.
+    pub probe: bool,
     /// Why it was refused before it reached a site.
     pub refusal: Option<Refusal>,
     /// How the cache comes in.
@@ -174,6 +176,7 @@ impl RequestContext {
             site: None,
             facts: Facts::unknown(),
             background: false,
+            probe: false,
             refusal: None,
             cache: CacheContext::default(),
             upstream: UpstreamContext::default(),

@@ -14,7 +14,7 @@ use popgate_filters::{RequestParts, Scheme, spoof};
 
 use super::context::{Facts, RequestContext};
 use super::headers::RequestFields;
-use super::{Gateway, answer, normalise, purge, snoop, status_error};
+use super::{Gateway, answer, normalise, purge, refetch, snoop, status_error};
 use crate::cache::policy::request::wants_no_bypass;
 use crate::cache::policy::{BypassReason, RequestDecision, request_decision};
 use crate::cache::status::{CacheStatus, Outcome};
@@ -36,6 +36,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// A status to answer with before closing.
 pub fn early(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext) -> Result<()> {
     cx.background = session.subrequest_ctx.is_some();
+    cx.probe = refetch::is_probe(session);
     if cx.background {
         ask_for_all(session.req_header_mut());
     }
@@ -228,9 +229,14 @@ fn background_facts(request: &RequestHeader) -> (IpAddr, Scheme) {
     )
 }
 
+/// The value of [`BACKGROUND`].
+pub(super) fn background_mark(scheme: &str, ip: IpAddr) -> String {
+    format!("{scheme} {ip}")
+}
+
 /// Notes in a request what its background refresh must know.
 pub fn mark_background(request: &mut RequestHeader, facts: &Facts) {
-    let mark = format!("{} {}", facts.scheme.as_str(), facts.visitor.ip);
+    let mark = background_mark(facts.scheme.as_str(), facts.visitor.ip);
     // Letters, digits and punctuation of an address: always a valid value.
     let _ = request.insert_header(BACKGROUND, mark);
 }

@@ -82,6 +82,8 @@ metrics! {
     cache_entries: gauges "popgate_cache_entries" ["tier"] "Objects held by a cache tier.";
     cache_evictions: counters "popgate_cache_evictions_total" ["tier", "reason"] "Objects that left a cache tier: size, expired, replaced, purged.";
     cache_stores: counters "popgate_cache_stores_total" ["result"] "What became of answers that might have been stored: stored, too_large, truncated, or the refusing rule.";
+    leak_checks: counters "popgate_leak_checks_total" ["site", "result"] "Stored pages compared with what anonymous visitors get: clean, changed (it differs, but shows nobody in particular), leak (taken out of the cache), failed (no answer to compare with), dropped (too many waited).";
+    leaks_passing: gauge "popgate_leaks_passing" [] "URLs that pass the cache because a stored page of theirs showed what only one person should see; at most 10000.";
     nonce_pages: counters "popgate_nonce_pages_total" ["site"] "Pages stored with a WordPress nonce in them (or that could not be read), whose life ends before the nonce's.";
     made_up_urls: gauge "popgate_made_up_urls" [] "URLs with unknown parameters or search terms that are remembered to be known when they come again; at most 100000.";
     cache_writes_queued: gauge "popgate_cache_writes_queued" [] "Writes waiting for Redis.";

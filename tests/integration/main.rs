@@ -37,6 +37,7 @@ mod freshness;
 mod geo_databases;
 mod harness;
 mod invalidation;
+mod leaks;
 mod lifecycle;
 mod listeners;
 mod memory;

@@ -1,0 +1,263 @@
+//! The leak sentinel at work: hits are chosen, fetched again in the background, compared, and what leaked is
+//! taken out of the cache.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use http::{HeaderName, Method, header};
+use parking_lot::Mutex;
+use pingora_proxy::Session;
+use tokio::sync::Semaphore;
+use tracing::{debug, warn};
+
+use super::Gateway;
+use super::context::RequestContext;
+use super::refetch::{Ask, Fetched, probe};
+use crate::app::SiteRuntime;
+use crate::cache::policy::BypassReason;
+use crate::cache::policy::vary;
+use crate::cache::purge::{PurgeRequest, PurgeUrl};
+use crate::cache::second_sight::Sights;
+use crate::cache::status::Outcome;
+use crate::cache::storage::Lookup;
+use crate::cache::{Entry, KeyHash};
+use crate::sentinel::{Page, Passing, Suspicion, Verdict, is_chosen, is_readable, same_to_anybody, verdict};
+
+/// Copies that wait to be looked at; more are let go.
+const WAITING_MAX: usize = 32;
+/// Copies that are looked at at a time.
+const AT_WORK_MAX: usize = 1;
+/// Most bytes of an answer that is fetched.
+const BODY_MAX: usize = 4 << 20;
+/// Why a request passes.
+const LEAK: BypassReason = BypassReason::Preset("leak-suspected");
+
+/// Fields of the visitor that an anonymous request keeps: they choose a language or a form, not a person.
+const KEPT: [HeaderName; 3] = [header::ACCEPT, header::ACCEPT_LANGUAGE, header::USER_AGENT];
+
+/// What the sentinel knows.
+pub(super) struct Sentinel {
+    epoch: Instant,
+    waiting: Arc<Semaphore>,
+    at_work: Arc<Semaphore>,
+    /// Copies that have been chosen before; each is judged once.
+    chosen: Mutex<Sights>,
+    passing: Mutex<Passing>,
+    /// How many pass, so that hits need not lock.
+    passing_now: AtomicUsize,
+}
+
+impl Default for Sentinel {
+    fn default() -> Self {
+        Self {
+            epoch: Instant::now(),
+            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
+            at_work: Arc::new(Semaphore::new(AT_WORK_MAX)),
+            chosen: Mutex::default(),
+            passing: Mutex::default(),
+            passing_now: AtomicUsize::new(0),
+        }
+    }
+}
+
+/// A copy to be looked at.
+struct Check {
+    site: Arc<SiteRuntime>,
+    lookup: Arc<Lookup>,
+    entry: Arc<Entry>,
+    ask: Ask,
+}
+
+/// Passes a request for what has leaked lately. True when it passes.
+pub(super) fn pass_leaked(gateway: &Gateway, cx: &mut RequestContext, base: KeyHash) -> bool {
+    let sentinel = &gateway.sentinel;
+    if sentinel.passing_now.load(Ordering::Relaxed) == 0 {
+        return false;
+    }
+    let passes = {
+        let mut passing = sentinel.passing.lock();
+        let passes = passing.passes(base, sentinel.epoch.elapsed());
+        count_passing(gateway, &passing);
+        passes
+    };
+    if passes {
+        cx.cache.bypass = Some(LEAK);
+        cx.cache.request = None;
+    }
+    passes
+}
+
+fn count_passing(gateway: &Gateway, passing: &Passing) {
+    gateway
+        .sentinel
+        .passing_now
+        .store(passing.len(), Ordering::Relaxed);
+    let held = i64::try_from(passing.len()).unwrap_or(i64::MAX);
+    gateway.app.metrics.leaks_passing.set(held);
+}
+
+/// Offers a request that was just answered. `random` is uniform: it chooses.
+pub(super) fn offer(gateway: &Gateway, session: &Session, cx: &RequestContext, random: u32) {
+    let Some(site) = &cx.site else { return };
+    let is_hit = cx.outcome == Some(Outcome::Hit) && session.req_header().method == Method::GET;
+    if !is_hit || !is_chosen(site.config.cache.leak_check, random) {
+        return;
+    }
+    let (Some(entry), Some(lookup)) = (&cx.cache.found, &cx.cache.lookup) else {
+        return;
+    };
+    if !is_readable(&stored(entry)) || was_chosen(gateway, entry) {
+        return;
+    }
+    let Ok(place) = Arc::clone(&gateway.sentinel.waiting).try_acquire_owned() else {
+        count(gateway, site, "dropped");
+        return;
+    };
+    let check = Check {
+        site: Arc::clone(site),
+        lookup: Arc::clone(lookup),
+        entry: Arc::clone(entry),
+        ask: anonymous(session, cx, lookup, entry),
+    };
+    let gateway = gateway.clone();
+    tokio::spawn(async move {
+        let Ok(_at_work) = gateway.sentinel.at_work.acquire().await else {
+            return;
+        };
+        let result = look(&gateway, &check).await;
+        count(&gateway, &check.site, result);
+        drop(place);
+    });
+}
+
+/// Whether this very copy has been chosen before. A copy never changes, so one look is enough; and a later one
+/// could only take a change of the page for a leak.
+fn was_chosen(gateway: &Gateway, entry: &Entry) -> bool {
+    let made = entry.times.stored_at.duration_since(std::time::UNIX_EPOCH);
+    let made = made.unwrap_or_default().as_nanos().to_be_bytes();
+    let copy = KeyHash::of(&[&entry.slot.bytes(), &made]);
+    let now = gateway.sentinel.epoch.elapsed();
+    gateway.sentinel.chosen.lock().see(copy, Duration::MAX, now)
+}
+
+/// The request that nobody in particular would send for the same copy.
+fn anonymous(session: &Session, cx: &RequestContext, lookup: &Lookup, entry: &Entry) -> Ask {
+    let mut headers = Vec::new();
+    let mut keep = |name: &HeaderName| {
+        let personal = matches!(name.as_str(), "cookie" | "authorization" | "accept-encoding");
+        for value in lookup.request.get_all(name).iter().filter(|_| !personal) {
+            headers.push((name.clone(), value.as_bytes().to_vec()));
+        }
+    };
+    KEPT.iter().for_each(&mut keep);
+    if let vary::Vary::Names(names) = vary::of(&lookup.request, &entry.headers, &KEPT) {
+        names.iter().for_each(&mut keep);
+    }
+    // As for a fill, so that the answer comes in the same coding.
+    let codings = vary::accept_encoding(&lookup.request);
+    headers.push((header::ACCEPT_ENCODING, codings.as_bytes().to_vec()));
+    Ask {
+        scheme: cx.facts.scheme.as_str(),
+        authority: cx.facts.authority.text.clone(),
+        target: session
+            .req_header()
+            .uri
+            .path_and_query()
+            .map_or_else(|| "/".to_owned(), ToString::to_string),
+        ip: cx.facts.visitor.ip,
+        headers,
+    }
+}
+
+fn stored(entry: &Entry) -> Page<'_> {
+    Page {
+        status: entry.status,
+        headers: &entry.headers,
+        body: &entry.body,
+    }
+}
+
+fn page(fetched: &Fetched) -> Page<'_> {
+    Page {
+        status: fetched.status,
+        headers: &fetched.headers,
+        body: &fetched.body,
+    }
+}
+
+/// Looks at a copy; the word says what came of it.
+async fn look(gateway: &Gateway, check: &Check) -> &'static str {
+    let Some(first) = probe(gateway, &check.ask, BODY_MAX).await else {
+        return "failed";
+    };
+    if same_to_anybody(&stored(&check.entry), &page(&first)) {
+        return "clean";
+    }
+    let Some(second) = probe(gateway, &check.ask, BODY_MAX).await else {
+        return "failed";
+    };
+    if !is_served(gateway, check) {
+        // Whoever changed the page has said so meanwhile.
+        return "changed";
+    }
+    match verdict(&stored(&check.entry), &page(&first), &page(&second)) {
+        Verdict::Leak(suspicions) => {
+            withdraw(gateway, check, &suspicions).await;
+            "leak"
+        }
+        Verdict::Changed => "changed",
+        Verdict::Unknown => "failed",
+    }
+}
+
+/// Whether the copy is what visitors still get.
+fn is_served(gateway: &Gateway, check: &Check) -> bool {
+    gateway
+        .app
+        .cache
+        .get_memory(check.lookup.root, &check.lookup.request)
+        .is_some_and(|entry| entry.slot == check.entry.slot && entry.times == check.entry.times)
+}
+
+/// Takes a URL out of the cache, everywhere and with all its variants, and lets it pass here for a while.
+async fn withdraw(gateway: &Gateway, check: &Check, suspicions: &[Suspicion]) {
+    let sentinel = &gateway.sentinel;
+    let base = check.lookup.base;
+    let time = check.site.config.cache.leak_pass;
+    let now = sentinel.epoch.elapsed();
+    {
+        let mut passing = sentinel.passing.lock();
+        passing.pass(base, now.saturating_add(time), now);
+        count_passing(gateway, &passing);
+    }
+    let purge = PurgeRequest {
+        urls: vec![PurgeUrl {
+            base,
+            host: check.lookup.host.as_str().into(),
+        }],
+        hard: true,
+        ..PurgeRequest::default()
+    };
+    gateway.app.cache.purge(&purge).await;
+    // What the copy says is nobody's business, not even the log's.
+    let kinds: Vec<&str> = suspicions.iter().map(|suspicion| suspicion.as_str()).collect();
+    warn!(
+        site = check.site.config.name,
+        host = check.lookup.host,
+        path = check.lookup.path,
+        kinds = kinds.join(","),
+        pass_seconds = time.as_secs(),
+        "a shared page shows what only one person should see; it is out of the cache and passes for a while"
+    );
+}
+
+fn count(gateway: &Gateway, site: &SiteRuntime, result: &str) {
+    debug!(site = site.config.name, result, "leak check");
+    gateway
+        .app
+        .metrics
+        .leak_checks
+        .with_label_values(&[site.config.name.as_str(), result])
+        .inc();
+}
