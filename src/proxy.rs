@@ -115,11 +115,14 @@ impl Gateway {
             storage: Box::leak(Box::new(storage)),
             lock: Box::leak(Box::new(FillLock::new(
                 settings.lock_age,
+                settings.lock_retries,
                 Arc::clone(&app.cache),
                 app.clock.clone(),
+                Arc::clone(&app.metrics),
             ))),
             uncacheable: Box::leak(Box::new(
-                Uncacheable::new(settings.uncacheable_memory).except_for(Arc::clone(&app.cache)),
+                Uncacheable::new(settings.uncacheable_memory, app.clock.clone())
+                    .except_for(Arc::clone(&app.cache)),
             )),
             snooping: snoop::Snooping::default(),
             second_sight: second_sight::SecondSight::default(),

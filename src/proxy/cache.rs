@@ -31,11 +31,11 @@ use crate::cache::policy::{
     store_decision,
 };
 use crate::cache::status::Cause;
-use crate::cache::storage::{FoundEntry, Lookup, Storing, engine_key, engine_meta};
+use crate::cache::storage::{Fetching, FoundEntry, Lookup, Storing, engine_key, engine_meta};
 use crate::preset::{self, Freshness, PageClass, ResponseRule, StoreRule};
 
-/// Times a waiter may wake to a fill that was not for it (another variant, a failed fill) before it
-/// fetches on its own.
+/// Times a waiter may wake to a fill that was not for it (another variant, a client that left, a failed
+/// fill) before it fetches on its own.
 const LOCK_RETRIES: usize = 3;
 
 /// Turns the cache on for a request that may be looked up.
@@ -121,6 +121,7 @@ fn lookup_for(
         class,
         found: parking_lot::Mutex::default(),
         varies: AtomicBool::new(false),
+        fetching: Fetching::default(),
     })
 }
 

@@ -81,6 +81,7 @@ metrics! {
     cache_bytes_max: gauges "popgate_cache_bytes_max" ["tier"] "Bytes a cache tier may hold.";
     cache_entries: gauges "popgate_cache_entries" ["tier"] "Objects held by a cache tier.";
     cache_evictions: counters "popgate_cache_evictions_total" ["tier", "reason"] "Objects that left a cache tier: size, expired, replaced, purged.";
+    cache_waits: counters "popgate_cache_waits_total" ["result"] "Waits for another request's fetch of the same key, by how they ended: filled, uncacheable, failed (or the client left), slow, timeout.";
     cache_stores: counters "popgate_cache_stores_total" ["result"] "What became of answers that might have been stored: stored, too_large, truncated, or the refusing rule.";
     leak_checks: counters "popgate_leak_checks_total" ["site", "result"] "Stored pages compared with what anonymous visitors get: clean, changed (it differs, but shows nobody in particular), leak (taken out of the cache), failed (no answer to compare with), dropped (too many waited).";
     leaks_passing: gauge "popgate_leaks_passing" [] "URLs that pass the cache because a stored page of theirs showed what only one person should see; at most 10000.";

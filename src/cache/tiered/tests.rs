@@ -29,6 +29,7 @@ fn cache_config() -> model::Cache {
         object_max: 32 << 20,
         lock_wait: Duration::from_secs(5),
         lock_age: Duration::from_secs(5),
+        lock_retries: 8,
         uncacheable_memory: Duration::from_secs(10),
         purges_max: 100,
         purge_log: None,
