@@ -61,6 +61,17 @@ pub struct CacheRequest {
     pub ttl_max: Option<Duration>,
     /// Anybody can make up another URL like this one; `None`: its like are few.
     pub made_up: Option<MadeUp>,
+    /// What chooses among the pages of this URL, where the site says so.
+    pub chosen: Chosen,
+}
+
+/// What chooses among the pages of one URL besides the URL.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// Further parts of the key, by name.
+    pub key: Vec<(String, String)>,
+    /// Cookies that are forwarded because they are in the key, as the field's value; empty: none.
+    pub cookies: String,
 }
 
 /// What keeps URLs that anybody can make up from filling the cache.
@@ -172,6 +183,7 @@ pub fn request(rules: Rules<'_>, facts: &RequestFacts<'_>) -> RequestVerdict {
             class: PageClass::Any,
             ttl_max: None,
             made_up: None,
+            chosen: Chosen::default(),
         }),
         Preset::Wordpress => wordpress::request(rules.wordpress, facts),
     }
@@ -285,6 +297,16 @@ pub fn keeps_method_override(preset: Preset) -> bool {
 #[must_use]
 pub fn compares_etags_strongly(preset: Preset) -> bool {
     preset == Preset::Wordpress
+}
+
+/// Whether a cookie is part of the key at a site, so that pages that depend on it may be shared among those who
+/// have it.
+#[must_use]
+pub fn keys_cookie(wordpress: &Wordpress, name: &str) -> bool {
+    wordpress
+        .vary_cookies
+        .iter()
+        .any(|cookie| cookie.name.eq_ignore_ascii_case(name))
 }
 
 /// Whether an origin's header is for the gateway only and must not reach the client.

@@ -27,7 +27,7 @@ use super::tiered::Tiered;
 use super::{Entry, KeyHash, PurgeSeq, Times};
 use crate::clock::Clock;
 use crate::config::{Preset, Wordpress};
-use crate::preset::PageClass;
+use crate::preset::{self, PageClass};
 use crate::purging::litespeed;
 use crate::purging::vary_cookies::carries_any;
 use crate::telemetry::Metrics;
@@ -231,7 +231,8 @@ pub fn renewed(lookup: &Lookup, entry: &Entry, times: Times) -> Times {
 
 /// Whether a stored object depends on a cookie that this request has and its own did not.
 fn is_for_others(entry: &Entry, lookup: &Lookup) -> bool {
-    let cookies = litespeed::vary_cookies(&entry.headers);
+    let mut cookies = litespeed::vary_cookies(&entry.headers);
+    cookies.retain(|name| !preset::keys_cookie(&lookup.wordpress, name));
     !cookies.is_empty() && carries_any(&lookup.request, &cookies)
 }
 

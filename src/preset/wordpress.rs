@@ -8,9 +8,10 @@ use http::{HeaderName, Method, header};
 
 use crate::config::{UnknownParameters, Wordpress};
 
-use super::{CacheRequest, MadeUp, PageClass, RequestFacts, RequestVerdict};
+use super::{CacheRequest, Chosen, MadeUp, PageClass, RequestFacts, RequestVerdict};
 
 mod body;
+mod chosen;
 mod cookies;
 mod effective;
 mod files;
@@ -130,6 +131,11 @@ fn classify(rules: &Wordpress, facts: &RequestFacts<'_>) -> Result<CacheRequest,
         },
         query: query.text,
         strip_cookies: true,
+        chosen: if anonymous_file {
+            Chosen::default()
+        } else {
+            chosen::chosen(rules, facts.headers)
+        },
         class,
     })
 }

@@ -100,6 +100,11 @@ fn lookup_for(
         port: cx.facts.authority.port,
         path: uri.path(),
         query: uri.query(),
+        chosen: cx
+            .cache
+            .request
+            .as_ref()
+            .map_or(&[], |request| &request.chosen.key),
     };
     let context = cx.filter_context(site);
     let mut fields = RequestFields(session.req_header_mut());

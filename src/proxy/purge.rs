@@ -21,7 +21,7 @@ use crate::app::purge::{PurgeError, within};
 use crate::cache::policy::BypassReason;
 use crate::cache::purge::PurgeReport;
 use crate::config::PurgeProtocol;
-use crate::preset::CacheRequest;
+use crate::preset::{self, CacheRequest};
 use crate::proxy::normalise::host_of;
 use crate::purging::vary_cookies::carries_any;
 use crate::purging::{Ask, Head, Reply, Understood, access, litespeed, protocol, understand};
@@ -256,7 +256,11 @@ pub fn ends_here(site: &SiteRuntime, name: &HeaderName) -> bool {
 pub fn pass_chosen(session: &Session, cx: &mut RequestContext, site: &SiteRuntime) {
     if cx.cache.bypass.is_none()
         && site.config.purge.speaks(PurgeProtocol::Litespeed)
-        && site.vary_cookies.chosen_by(&session.req_header().headers)
+        && site
+            .vary_cookies
+            .chosen_by(&session.req_header().headers, |name| {
+                preset::keys_cookie(&site.config.wordpress, name)
+            })
     {
         cx.cache.bypass = Some(BypassReason::Preset("cookie"));
         cx.cache.request = None;

@@ -154,6 +154,21 @@ fn anonymous(session: &Session, cx: &RequestContext, lookup: &Lookup, entry: &En
     if let vary::Vary::Names(names) = vary::of(&lookup.request, &entry.headers, &KEPT) {
         names.iter().for_each(&mut keep);
     }
+    // What is in the key chooses the copy, not a person.
+    let chosen = cx
+        .cache
+        .request
+        .as_ref()
+        .map_or("", |request| &request.chosen.cookies);
+    if !chosen.is_empty() {
+        headers.push((header::COOKIE, chosen.as_bytes().to_vec()));
+    }
+    if let Some(hint) = lookup.request.get("sec-ch-ua-mobile") {
+        headers.push((
+            HeaderName::from_static("sec-ch-ua-mobile"),
+            hint.as_bytes().to_vec(),
+        ));
+    }
     // As for a fill, so that the answer comes in the same coding.
     let codings = vary::accept_encoding(&lookup.request);
     headers.push((header::ACCEPT_ENCODING, codings.as_bytes().to_vec()));

@@ -167,13 +167,11 @@ pub fn request_headers(session: &Session, cx: &RequestContext, request: &mut Req
         request.set_method(Method::HEAD);
     }
     if cached {
-        if cx
-            .cache
-            .request
-            .as_ref()
-            .is_some_and(|request| request.strip_cookies)
-        {
+        if let Some(asked) = cx.cache.request.as_ref().filter(|asked| asked.strip_cookies) {
             request.remove_header(&COOKIE);
+            if !asked.chosen.cookies.is_empty() {
+                request.insert_header(COOKIE, asked.chosen.cookies.as_str())?;
+            }
         }
         // The stored variant must be what the key says: the origin sees the same codings.
         let codings = vary::accept_encoding(&request.headers);

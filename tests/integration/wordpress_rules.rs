@@ -247,3 +247,98 @@ async fn actions_of_admin_ajax_that_the_site_lists_are_shared() {
     let person = Req::get(listed).header("cookie", "wordpress_logged_in_0=x");
     gateway.fetch(person).await.expect(200, "BYPASS");
 }
+
+/// A page in the language of a cookie, and of nothing else.
+fn in_language(seen: &Seen) -> Reply {
+    page(&format!("cookies: {}", seen.header("cookie").unwrap_or_default())).into()
+}
+
+#[tokio::test]
+async fn a_cookie_that_chooses_has_pages_of_its_own() {
+    let origin = Origin::start(in_language).await;
+    let gateway = behind(&origin, json!({ "vary_cookies": ["pll_language=de|en"] })).await;
+    let ask = async |cookie: &str| gateway.fetch(Req::get("/").header("cookie", cookie)).await;
+    for language in ["de", "en"] {
+        let cookie = format!("pll_language={language}");
+        let miss = ask(&format!("_ga=1; {cookie}")).await.expect(200, "MISS");
+        assert!(miss.text().contains(&format!("cookies: {cookie} ")), "{miss:?}");
+        let hit = ask(&format!("{cookie}; other=x")).await.expect(200, "HIT");
+        assert_eq!(miss.body, hit.body);
+    }
+    let plain = gateway.get("/").await.expect(200, "MISS");
+    assert!(plain.text().contains("cookies:  "), "{plain:?}");
+    ask("pll_language=fr").await.expect(200, "BYPASS");
+    ask("PLL_LANGUAGE=de").await.expect(200, "BYPASS");
+    // A purge of the URL is one of all its pages.
+    let url = format!("http://{SITE}/");
+    gateway.purged(json!({ "urls": [url], "hard": true })).await;
+    ask("pll_language=de").await.expect(200, "MISS");
+    ask("pll_language=en").await.expect(200, "MISS");
+}
+
+#[tokio::test]
+async fn groups_of_visitors_of_the_litespeed_plugin_share_their_pages_where_the_site_names_them() {
+    let origin = Origin::start(|seen| {
+        page(&format!("cookies: {}", seen.header("cookie").unwrap_or_default()))
+            .header("X-LiteSpeed-Cache-Control", "public,max-age=604800")
+            .header("X-LiteSpeed-Vary", "cookie=_lscache_vary")
+            .into()
+    })
+    .await;
+    let guests = || Req::get("/").header("cookie", "_lscache_vary=0123abcd");
+    let unnamed = behind(&origin, json!({})).await;
+    for _ in 0..2 {
+        unnamed.fetch(guests()).await.expect(200, "BYPASS");
+    }
+    let named = behind(&origin, json!({ "vary_cookies": ["_lscache_vary=0123abcd"] })).await;
+    named.fetch(guests()).await.expect(200, "MISS");
+    let hit = named.fetch(guests()).await.expect(200, "HIT");
+    assert!(hit.text().contains("_lscache_vary=0123abcd"), "{hit:?}");
+    let others = Req::get("/").header("cookie", "_lscache_vary=another");
+    named.fetch(others).await.expect(200, "BYPASS");
+    let nobody = named.get("/").await.expect(200, "MISS");
+    assert!(!nobody.text().contains("_lscache_vary"), "{nobody:?}");
+}
+
+#[tokio::test]
+async fn telephones_have_pages_of_their_own() {
+    let origin = Origin::start(|seen| page(&seen.header("user-agent").unwrap_or_default()).into()).await;
+    let gateway = behind(&origin, json!({ "mobile": true })).await;
+    let ask = async |agent: &str| gateway.fetch(Req::get("/").header("user-agent", agent)).await;
+    ask("Android Mobile").await.expect(200, "MISS");
+    ask("X11").await.expect(200, "MISS");
+    let phone = ask("BlackBerry").await.expect(200, "HIT");
+    assert!(phone.text().contains("Android"), "{phone:?}");
+}
+
+#[tokio::test]
+async fn administration_may_take_its_time_and_pages_may_not() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let origin = Origin::start(move |seen| match seen.target.as_str() {
+        "/wp-admin/update-core.php" | "/wp-json/wp/v2/media" => page("done").after(&held).into(),
+        _ => Reply::Hang,
+    })
+    .await;
+    let conf = Conf::origin(&origin)
+        .site(json!({ "preset": "wordpress" }))
+        .app(json!({ "timeouts": { "first_byte": "200ms" }, "retries": 0 }));
+    let gateway = Gateway::start(conf).await;
+    let patient: Vec<_> = [
+        Req::get("/wp-admin/update-core.php"),
+        Req::new("POST", "/wp-json/wp/v2/media").body("x"),
+    ]
+    .into_iter()
+    .map(|request| {
+        let address = gateway.address();
+        tokio::spawn(async move { Http1::connect(address).await.fetch(&request).await })
+    })
+    .collect();
+    origin.reached(2).await;
+    // The whole of a page's time passes while they wait.
+    assert_eq!(gateway.get("/post/").await.status, 504);
+    gate.open();
+    for answer in patient {
+        assert_eq!(answer.await.unwrap().status, 200);
+    }
+}

@@ -28,7 +28,13 @@ pub(super) fn rows(out: &mut String, rules: &Wordpress) {
             duration_text(rules.nonce_life)
         ),
     );
-    for rule in preset::wordpress_rules(rules) {
+    if rules.mobile {
+        row(out, "mobile", "telephones get pages of their own");
+    }
+    for rule in preset::wordpress_rules(rules)
+        .into_iter()
+        .filter(|rule| !rule.what.is_empty())
+    {
         list(out, rule.name, rule.does, &rule.what);
     }
 }

@@ -29,6 +29,20 @@ pub static WORDPRESS: Table = Table {
              forwarded with requests that may be cached.",
         ),
         key(
+            "vary_cookies",
+            List(&Text),
+            Value("[]"),
+            "Cookies that choose among the pages of a URL, each with its values: `pll_language=de|en`, \
+             `woocommerce_current_currency=EUR|USD`, `_lscache_vary=…`. They are part of the key and forwarded; requests with \
+             another value pass. At most 8.",
+        ),
+        key(
+            "mobile",
+            Flag,
+            Value("false"),
+            "Telephones, as WordPress' `wp_is_mobile` knows them, get pages of their own.",
+        ),
+        key(
             "bypass_paths",
             List(&UrlPath),
             Value("[]"),

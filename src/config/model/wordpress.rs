@@ -11,6 +11,10 @@ pub struct Wordpress {
     pub bypass_cookies: Vec<NamePattern>,
     /// Cookies that mean nobody, whatever the preset says.
     pub ignore_cookies: Vec<NamePattern>,
+    /// Cookies that choose among the pages of a URL: part of the key, and forwarded.
+    pub vary_cookies: Vec<VaryCookie>,
+    /// Telephones get pages of their own; default false.
+    pub mobile: bool,
     /// Path segments, lower case, that make a path personal with all below: `club`, or several: `club/inner`.
     pub bypass_paths: Vec<String>,
     /// Parameters that pass.
@@ -86,6 +90,44 @@ pub enum UnknownParameters {
     Drop,
 }
 
+/// Most cookies that choose at one site.
+pub const VARY_COOKIES_MAX: usize = 8;
+
+/// A cookie that chooses among the pages of a URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VaryCookie {
+    /// Its name as written.
+    pub name: String,
+    /// Values that are told apart; at least one. Requests with another pass.
+    pub values: Vec<String>,
+}
+
+impl VaryCookie {
+    /// `name=value|value`. `None`: no name, or no value.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (name, values) = text.split_once('=')?;
+        let is_name = |c: char| c.is_ascii_graphic() && !matches!(c, '*' | ';' | '&' | ',' | '[' | ']');
+        let is_value = |c: char| c.is_ascii_graphic() && !matches!(c, ';' | ',' | '"' | '\\');
+        let values: Vec<String> = values.split('|').map(str::to_owned).collect();
+        let good = !name.is_empty()
+            && name.chars().all(is_name)
+            && values
+                .iter()
+                .all(|value| !value.is_empty() && value.chars().all(is_value));
+        good.then(|| Self {
+            name: name.to_owned(),
+            values,
+        })
+    }
+}
+
+impl std::fmt::Display for VaryCookie {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}={}", self.name, self.values.join("|"))
+    }
+}
+
 /// A name, or the beginning of names; compared as PHP reads them: lower case, dots and spaces as `_`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamePattern {
@@ -132,6 +174,8 @@ impl Default for Wordpress {
             write_snooping: WriteSnooping::Targeted,
             bypass_cookies: Vec::new(),
             ignore_cookies: Vec::new(),
+            vary_cookies: Vec::new(),
+            mobile: false,
             bypass_paths: Vec::new(),
             bypass_parameters: Vec::new(),
             ignore_parameters: Vec::new(),
@@ -170,6 +214,15 @@ impl Default for WordpressTtl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cookie_that_chooses_has_a_name_and_values() {
+        let cookie = VaryCookie::parse("PLL_Language=de|en-GB").unwrap();
+        assert_eq!(cookie.to_string(), "PLL_Language=de|en-GB");
+        for wrong in ["", "a", "=x", "a=", "a=x|", "a=x;b=y", "a b=x", "a*=x"] {
+            assert_eq!(VaryCookie::parse(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn names_are_compared_as_php_reads_them() {

@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, header};
 
+use super::chosen::{Choice, choice};
 use super::text::php_name;
 use crate::config::{NamePattern, Wordpress};
 
@@ -77,10 +78,14 @@ pub(super) fn bypass(rules: &Wordpress, headers: &HeaderMap) -> bool {
         // Lossy on purpose: a byte that is no text must not hide the cookies beside it.
         String::from_utf8_lossy(field.as_bytes()).split(';').any(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = php_name(name.trim());
+            let (raw, name) = (name.trim(), php_name(name.trim()));
             let listed = |list: &[NamePattern]| list.iter().any(|pattern| pattern.matches(&name));
             listed(&rules.bypass_cookies)
-                || !listed(&rules.ignore_cookies) && means_a_person(&name, value.trim())
+                || match choice(rules, raw, value.trim()) {
+                    Choice::None => !listed(&rules.ignore_cookies) && means_a_person(&name, value.trim()),
+                    Choice::Nothing | Choice::Known => false,
+                    Choice::Unknown => true,
+                }
         })
     })
 }

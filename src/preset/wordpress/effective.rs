@@ -125,6 +125,11 @@ fn cookie_rules(rules: &Wordpress) -> Vec<Effective> {
         ),
         rule(
             "",
+            "that choose among pages, and others of these names that pass",
+            rules.vary_cookies.iter().map(ToString::to_string),
+        ),
+        rule(
+            "",
             "all others are dropped; these also from answers, others keep an answer from being stored",
             begins(&cookies::STRIPPED_FROM_ANSWERS),
         ),
