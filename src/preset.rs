@@ -238,6 +238,38 @@ pub fn is_always_whole(class: PageClass) -> bool {
     )
 }
 
+/// `Accept` of a request for an image, reduced to the formats that origins choose by, so that browsers share
+/// variants; it is looked up and forwarded so. `None`: it stays.
+#[must_use]
+pub fn accept_of_images(preset: Preset, class: PageClass, headers: &HeaderMap) -> Option<String> {
+    match (preset, class) {
+        (
+            Preset::Wordpress,
+            PageClass::Static {
+                kind: FileKind::Image,
+                ..
+            },
+        ) => wordpress::accept_of_images(headers),
+        _ => None,
+    }
+}
+
+/// `Cache-Control` for browsers where the origin says nothing, `age` being how old the answer is: nobody can purge
+/// them. `None`: nothing is said.
+#[must_use]
+pub fn for_browsers(
+    preset: Preset,
+    class: PageClass,
+    status: StatusCode,
+    headers: &HeaderMap,
+    age: Duration,
+) -> Option<String> {
+    match preset {
+        Preset::Standard => None,
+        Preset::Wordpress => wordpress::for_browsers(class, status, headers, age),
+    }
+}
+
 /// Looks at a whole body before it is stored.
 ///
 /// `made` is when the answer was made, at the earliest. `Ok(Some(life))`: freshness **and** stale windows together

@@ -11,6 +11,7 @@ use crate::config::{UnknownParameters, Wordpress};
 use super::{CacheRequest, Chosen, MadeUp, PageClass, RequestFacts, RequestVerdict};
 
 mod body;
+mod browser;
 mod chosen;
 mod cookies;
 mod effective;
@@ -27,6 +28,7 @@ mod text;
 mod tests;
 
 pub(super) use body::{body_check, body_decides};
+pub(super) use browser::{accept_of_images, for_browsers};
 pub use effective::{Effective, effective};
 pub(super) use response::response;
 

@@ -329,6 +329,13 @@ fn decide_lookup(session: &mut Session, cx: &mut RequestContext, site: &crate::a
                 request.remove_header(&header::RANGE);
                 request.remove_header(&header::IF_RANGE);
             }
+            let accept = cacheable.as_ref().and_then(|c| {
+                preset::accept_of_images(site.config.preset, c.class, &session.req_header().headers)
+            });
+            if let Some(accept) = accept {
+                // Media types and commas: always a valid value.
+                let _ = session.req_header_mut().insert_header(header::ACCEPT, accept);
+            }
             cx.cache.request = cacheable;
         }
         RequestDecision::Bypass(reason) => {

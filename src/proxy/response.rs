@@ -15,6 +15,7 @@ use super::Gateway;
 use super::cache::is_filling;
 use super::context::{RequestContext, Validation};
 use super::headers::ResponseFields;
+use crate::cache::policy::age::age_value;
 use crate::cache::policy::range::{Asked, asked};
 use crate::cache::policy::validate::{IfRange, if_range, merge_304, not_modified};
 use crate::cache::status::{
@@ -113,6 +114,19 @@ pub fn finish(
             || name == crate::cache::policy::targeted::POPGATE_CDN_CACHE_CONTROL
         {
             response.remove_header(&name);
+        }
+    }
+    if let Some(asked) = &cx.cache.request {
+        let age = age_value(&response.headers);
+        let said = preset::for_browsers(
+            site.config.preset,
+            asked.class,
+            response.status,
+            &response.headers,
+            age,
+        );
+        if let Some(said) = said {
+            response.insert_header(header::CACHE_CONTROL, said)?;
         }
     }
     if site.config.cache.debug_headers {

@@ -342,3 +342,34 @@ async fn administration_may_take_its_time_and_pages_may_not() {
         assert_eq!(answer.await.unwrap().status, 200);
     }
 }
+
+#[tokio::test]
+async fn browsers_share_the_formats_of_images_and_are_told_how_long_to_keep_them() {
+    let origin = Origin::start(|seen| {
+        Answer::ok(seen.header("accept").unwrap_or_default())
+            .header("Content-Type", "image/webp")
+            .header("Vary", "Accept")
+            .into()
+    })
+    .await;
+    let gateway = behind(&origin, json!({})).await;
+    let ask = async |accept: &str| {
+        gateway
+            .fetch(Req::get("/wp-content/uploads/a.jpg").header("accept", accept))
+            .await
+    };
+    ask("image/avif,image/webp,image/apng,*/*;q=0.8")
+        .await
+        .expect(200, "MISS");
+    let same = ask("image/webp,image/avif,image/*").await.expect(200, "HIT");
+    assert_eq!(same.text(), "image/avif,image/webp,*/*");
+    assert_eq!(same.all("cache-control"), ["public, max-age=86400"]);
+    ask("image/png,*/*").await.expect(200, "MISS");
+    origin.answer_with(|seen| page(&seen.target).into());
+    for outcome in ["MISS", "HIT"] {
+        let page = gateway.get("/post/").await.expect(200, outcome);
+        assert_eq!(page.all("cache-control"), ["max-age=0, must-revalidate"]);
+    }
+    let person = Req::get("/post/").header("cookie", "wordpress_logged_in_0=x");
+    assert_eq!(gateway.fetch(person).await.header("cache-control"), None);
+}

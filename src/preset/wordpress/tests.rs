@@ -8,6 +8,7 @@ use crate::config::{Preset, Wordpress};
 use crate::preset::{CacheRequest, PageClass, RequestFacts, RequestVerdict, Rules, request};
 
 mod answers;
+mod browser_rules;
 mod cookie_rules;
 mod path_rules;
 mod properties;
