@@ -359,3 +359,19 @@ pub fn ignores_vary(preset: Preset, name: &str) -> bool {
         Preset::Wordpress => wordpress::ignores_vary(name),
     }
 }
+
+/// Fields in `Vary` that the preset's own rules stand in for.
+#[must_use]
+pub fn ignored_vary(preset: Preset, headers: &HeaderMap) -> Vec<HeaderName> {
+    let mut ignored = Vec::new();
+    for value in headers.get_all(http::header::VARY) {
+        for member in value.as_bytes().split(|b| *b == b',') {
+            if let Ok(name) = HeaderName::from_bytes(member.trim_ascii())
+                && ignores_vary(preset, name.as_str())
+            {
+                ignored.push(name);
+            }
+        }
+    }
+    ignored
+}

@@ -6,18 +6,41 @@ use std::io::Read as _;
 use flate2::read::MultiGzDecoder;
 use http::{HeaderMap, header};
 
+/// Codings that bodies are read in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    None,
+    Gzip,
+}
+
+/// `None`: another one, or several.
+fn coding(headers: &HeaderMap) -> Option<Coding> {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let Some(coding) = codings.next() else {
+        return Some(Coding::None);
+    };
+    let coding = coding.as_bytes().trim_ascii();
+    let is = |name: &[u8]| coding.eq_ignore_ascii_case(name);
+    match codings.next() {
+        Some(_) => None,
+        None if is(b"identity") => Some(Coding::None),
+        None if is(b"gzip") || is(b"x-gzip") => Some(Coding::Gzip),
+        None => None,
+    }
+}
+
+/// Whether a body is in a coding that [`plain`] reads.
+#[must_use]
+pub fn is_readable(headers: &HeaderMap) -> bool {
+    coding(headers).is_some()
+}
+
 /// A body without its content coding; at most `max` bytes of a compressed one. `None`: another coding than
 /// gzip, or not what it says, or larger.
 #[must_use]
 pub fn plain<'a>(headers: &HeaderMap, body: &'a [u8], max: usize) -> Option<Cow<'a, [u8]>> {
-    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
-    let coding = codings.next().map(|value| value.as_bytes().trim_ascii());
-    match coding {
-        None => return Some(Cow::Borrowed(body)),
-        _ if codings.next().is_some() => return None,
-        Some(coding) if coding.eq_ignore_ascii_case(b"identity") => return Some(Cow::Borrowed(body)),
-        Some(coding) if coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip") => {}
-        Some(_) => return None,
+    if coding(headers)? == Coding::None {
+        return Some(Cow::Borrowed(body));
     }
     let mut plain = Vec::new();
     let mut unpacked = MultiGzDecoder::new(body).take(u64::try_from(max).ok()?.saturating_add(1));

@@ -395,7 +395,7 @@ fn apply_policy(
         .lookup
         .as_ref()
         .map_or(&request.headers, |lookup| &lookup.request);
-    let vary_ignore = ignored_vary(site.config.preset, headers);
+    let vary_ignore = preset::ignored_vary(site.config.preset, headers);
     let overrides = Overrides {
         ttl: match rule.freshness {
             Freshness::Policy { default } => Some(default),
@@ -490,19 +490,4 @@ fn capped(times: Times, rule: &StoreRule, request_ttl_max: Option<Duration>) -> 
         times.stale_if_error = Duration::ZERO;
     }
     times
-}
-
-/// Fields in `Vary` that the preset's own rules stand in for.
-fn ignored_vary(preset: crate::config::Preset, headers: &HeaderMap) -> Vec<HeaderName> {
-    let mut ignored = Vec::new();
-    for value in headers.get_all(header::VARY) {
-        for member in value.as_bytes().split(|b| *b == b',') {
-            if let Ok(name) = HeaderName::from_bytes(member.trim_ascii())
-                && preset::ignores_vary(preset, name.as_str())
-            {
-                ignored.push(name);
-            }
-        }
-    }
-    ignored
 }

@@ -201,14 +201,21 @@ fn page(fetched: &Fetched) -> Page<'_> {
     }
 }
 
+/// Reads long texts, away from the threads that serve visitors.
+async fn reading<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(read).await.ok()
+}
+
 /// Looks at a copy; the word says what came of it.
 async fn look(gateway: &Gateway, check: &Check) -> &'static str {
     let Some(first) = probe(gateway, &check.ask, BODY_MAX).await else {
         return "failed";
     };
-    if same_to_anybody(&stored(&check.entry), &page(&first)) {
-        return "clean";
-    }
+    let entry = Arc::clone(&check.entry);
+    let compared = reading(move || (same_to_anybody(&stored(&entry), &page(&first)), first)).await;
+    let Some((false, first)) = compared else {
+        return if compared.is_some() { "clean" } else { "failed" };
+    };
     let Some(second) = probe(gateway, &check.ask, BODY_MAX).await else {
         return "failed";
     };
@@ -216,13 +223,15 @@ async fn look(gateway: &Gateway, check: &Check) -> &'static str {
         // Whoever changed the page has said so meanwhile.
         return "changed";
     }
-    match verdict(&stored(&check.entry), &page(&first), &page(&second)) {
-        Verdict::Leak(suspicions) => {
+    let entry = Arc::clone(&check.entry);
+    let judged = reading(move || verdict(&stored(&entry), &page(&first), &page(&second))).await;
+    match judged {
+        Some(Verdict::Leak(suspicions)) => {
             withdraw(gateway, check, &suspicions).await;
             "leak"
         }
-        Verdict::Changed => "changed",
-        Verdict::Unknown => "failed",
+        Some(Verdict::Changed) => "changed",
+        Some(Verdict::Unknown) | None => "failed",
     }
 }
 

@@ -92,7 +92,7 @@ pub enum Verdict {
     Unknown,
 }
 
-/// Whether a stored answer is a text that can be compared.
+/// Whether a stored answer is a text that can be compared, by its header.
 #[must_use]
 pub fn is_readable(page: &Page<'_>) -> bool {
     let kind = page
@@ -104,10 +104,14 @@ pub fn is_readable(page: &Page<'_>) -> bool {
         || ["json", "xml", "javascript"]
             .iter()
             .any(|word| kind.contains(word));
-    is_text && page.status == StatusCode::OK && page.body.len() <= BODY_MAX && page.text().is_some()
+    is_text
+        && page.status == StatusCode::OK
+        && page.body.len() <= BODY_MAX
+        && coding::is_readable(page.headers)
 }
 
-/// Whether a copy is what an anonymous visitor gets, but for what differs each time.
+/// Whether a copy is what an anonymous visitor gets, but for what differs each time; it has no mark that the other
+/// has not, not even one that is told apart by a number only.
 #[must_use]
 pub fn same_to_anybody(stored: &Page<'_>, anonymous: &Page<'_>) -> bool {
     if stored.status != anonymous.status {
@@ -117,7 +121,9 @@ pub fn same_to_anybody(stored: &Page<'_>, anonymous: &Page<'_>) -> bool {
         return true;
     }
     match (stored.text(), anonymous.text()) {
-        (Some(stored), Some(anonymous)) => normal(&stored) == normal(&anonymous),
+        (Some(stored), Some(anonymous)) => {
+            normal(&stored) == normal(&anonymous) && marks(&stored).is_subset(&marks(&anonymous))
+        }
         _ => false,
     }
 }

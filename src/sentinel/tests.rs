@@ -95,6 +95,10 @@ fn a_copy_made_for_a_person_is_a_leak() {
         ),
     ] {
         assert_eq!(leaks(stored, anonymous), what, "{stored}");
+        assert!(
+            !same_to_anybody(&html(stored).page(), &html(anonymous).page()),
+            "{stored}"
+        );
     }
 }
 
