@@ -19,7 +19,7 @@ mod refetch;
 pub mod request;
 pub mod response;
 mod second_sight;
-mod sentinel;
+pub mod sentinel;
 pub mod snoop;
 pub mod uncacheable;
 pub mod upstream;

@@ -21,7 +21,7 @@ pub async fn finish(
     cx.upstream.lease = None;
     super::snoop::finish(gateway, cx);
     if !cx.background {
-        super::sentinel::offer(gateway, session, cx, rand::random());
+        super::sentinel::answered(gateway, session, cx, rand::random());
     }
     if let Some(deferred) = cx.deferred.take() {
         // A full queue has been counted; the guest is new once more next time.

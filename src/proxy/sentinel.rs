@@ -1,11 +1,12 @@
 //! The leak sentinel at work: hits are chosen, fetched again in the background, compared, and what leaked is
 //! taken out of the cache.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use http::{HeaderName, Method, header};
+use http::{HeaderMap, HeaderName, Method, header};
 use parking_lot::Mutex;
 use pingora_proxy::Session;
 use tokio::sync::Semaphore;
@@ -20,7 +21,6 @@ use crate::cache::policy::vary;
 use crate::cache::purge::{PurgeRequest, PurgeUrl};
 use crate::cache::second_sight::Sights;
 use crate::cache::status::Outcome;
-use crate::cache::storage::Lookup;
 use crate::cache::{Entry, KeyHash};
 use crate::sentinel::{Page, Passing, Suspicion, Verdict, is_chosen, is_readable, same_to_anybody, verdict};
 
@@ -34,7 +34,12 @@ const BODY_MAX: usize = 4 << 20;
 const LEAK: BypassReason = BypassReason::Preset("leak-suspected");
 
 /// Fields of the visitor that an anonymous request keeps: they choose a language or a form, not a person.
-const KEPT: [HeaderName; 3] = [header::ACCEPT, header::ACCEPT_LANGUAGE, header::USER_AGENT];
+static KEPT: [HeaderName; 4] = [
+    header::ACCEPT,
+    header::ACCEPT_LANGUAGE,
+    header::USER_AGENT,
+    HeaderName::from_static("sec-ch-ua-mobile"),
+];
 
 /// What the sentinel knows.
 pub(super) struct Sentinel {
@@ -61,11 +66,31 @@ impl Default for Sentinel {
     }
 }
 
+/// A request that was answered from the store, fresh.
+pub struct Hit<'a> {
+    /// Its site.
+    pub site: &'a Arc<SiteRuntime>,
+    /// What answered it.
+    pub entry: &'a Arc<Entry>,
+    /// Its fields as the origin would see them: they chose the variant.
+    pub fields: &'a HeaderMap,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// Host and port as the visitor named them.
+    pub authority: &'a str,
+    /// Path and query as they are forwarded.
+    pub target: String,
+    /// The visitor.
+    pub ip: IpAddr,
+    /// Cookies that are part of the key.
+    pub cookies: &'a str,
+}
+
 /// A copy to be looked at.
 struct Check {
     site: Arc<SiteRuntime>,
-    lookup: Arc<Lookup>,
     entry: Arc<Entry>,
+    fields: HeaderMap,
     ask: Ask,
 }
 
@@ -97,28 +122,51 @@ fn count_passing(gateway: &Gateway, passing: &Passing) {
     gateway.app.metrics.leaks_passing.set(held);
 }
 
-/// Offers a request that was just answered. `random` is uniform: it chooses.
-pub(super) fn offer(gateway: &Gateway, session: &Session, cx: &RequestContext, random: u32) {
-    let Some(site) = &cx.site else { return };
-    let is_hit = cx.outcome == Some(Outcome::Hit) && session.req_header().method == Method::GET;
-    if !is_hit || !is_chosen(site.config.cache.leak_check, random) {
-        return;
-    }
-    let (Some(entry), Some(lookup)) = (&cx.cache.found, &cx.cache.lookup) else {
+/// Offers a request that the engine has just answered. `random` is uniform: it chooses.
+pub(super) fn answered(gateway: &Gateway, session: &Session, cx: &RequestContext, random: u32) {
+    let request = session.req_header();
+    let (Some(site), Some(entry), Some(lookup)) = (&cx.site, &cx.cache.found, &cx.cache.lookup) else {
         return;
     };
-    if !is_readable(&stored(entry)) || was_chosen(gateway, entry) {
+    if cx.outcome != Some(Outcome::Hit) || request.method != Method::GET {
+        return;
+    }
+    if !is_chosen(site.config.cache.leak_check, random) {
+        return;
+    }
+    let target = request.uri.path_and_query();
+    let hit = Hit {
+        site,
+        entry,
+        fields: &lookup.request,
+        scheme: cx.facts.scheme.as_str(),
+        authority: &cx.facts.authority.text,
+        target: target.map_or_else(|| "/".to_owned(), ToString::to_string),
+        ip: cx.facts.visitor.ip,
+        cookies: cx
+            .cache
+            .request
+            .as_ref()
+            .map_or("", |request| &request.chosen.cookies),
+    };
+    offer(gateway, &hit);
+}
+
+/// Offers a hit that was chosen ([`is_chosen`]): it is looked at in the background, unless it has been or too many
+/// wait.
+pub fn offer(gateway: &Gateway, hit: &Hit<'_>) {
+    if !is_readable(&stored(hit.entry)) || was_chosen(gateway, hit.entry) {
         return;
     }
     let Ok(place) = Arc::clone(&gateway.sentinel.waiting).try_acquire_owned() else {
-        count(gateway, site, "dropped");
+        count(gateway, hit.site, "dropped");
         return;
     };
     let check = Check {
-        site: Arc::clone(site),
-        lookup: Arc::clone(lookup),
-        entry: Arc::clone(entry),
-        ask: anonymous(session, cx, lookup, entry),
+        site: Arc::clone(hit.site),
+        entry: Arc::clone(hit.entry),
+        fields: hit.fields.clone(),
+        ask: anonymous(hit),
     };
     let gateway = gateway.clone();
     tokio::spawn(async move {
@@ -142,45 +190,30 @@ fn was_chosen(gateway: &Gateway, entry: &Entry) -> bool {
 }
 
 /// The request that nobody in particular would send for the same copy.
-fn anonymous(session: &Session, cx: &RequestContext, lookup: &Lookup, entry: &Entry) -> Ask {
+fn anonymous(hit: &Hit<'_>) -> Ask {
     let mut headers = Vec::new();
     let mut keep = |name: &HeaderName| {
         let personal = matches!(name.as_str(), "cookie" | "authorization" | "accept-encoding");
-        for value in lookup.request.get_all(name).iter().filter(|_| !personal) {
+        for value in hit.fields.get_all(name).iter().filter(|_| !personal) {
             headers.push((name.clone(), value.as_bytes().to_vec()));
         }
     };
     KEPT.iter().for_each(&mut keep);
-    if let vary::Vary::Names(names) = vary::of(&lookup.request, &entry.headers, &KEPT) {
+    if let vary::Vary::Names(names) = vary::of(hit.fields, &hit.entry.headers, &KEPT) {
         names.iter().for_each(&mut keep);
     }
     // What is in the key chooses the copy, not a person.
-    let chosen = cx
-        .cache
-        .request
-        .as_ref()
-        .map_or("", |request| &request.chosen.cookies);
-    if !chosen.is_empty() {
-        headers.push((header::COOKIE, chosen.as_bytes().to_vec()));
-    }
-    if let Some(hint) = lookup.request.get("sec-ch-ua-mobile") {
-        headers.push((
-            HeaderName::from_static("sec-ch-ua-mobile"),
-            hint.as_bytes().to_vec(),
-        ));
+    if !hit.cookies.is_empty() {
+        headers.push((header::COOKIE, hit.cookies.as_bytes().to_vec()));
     }
     // As for a fill, so that the answer comes in the same coding.
-    let codings = vary::accept_encoding(&lookup.request);
+    let codings = vary::accept_encoding(hit.fields);
     headers.push((header::ACCEPT_ENCODING, codings.as_bytes().to_vec()));
     Ask {
-        scheme: cx.facts.scheme.as_str(),
-        authority: cx.facts.authority.text.clone(),
-        target: session
-            .req_header()
-            .uri
-            .path_and_query()
-            .map_or_else(|| "/".to_owned(), ToString::to_string),
-        ip: cx.facts.visitor.ip,
+        scheme: hit.scheme,
+        authority: hit.authority.to_owned(),
+        target: hit.target.clone(),
+        ip: hit.ip,
         headers,
     }
 }
@@ -240,14 +273,14 @@ fn is_served(gateway: &Gateway, check: &Check) -> bool {
     gateway
         .app
         .cache
-        .get_memory(check.lookup.root, &check.lookup.request)
+        .get_memory(check.entry.root, &check.fields)
         .is_some_and(|entry| entry.slot == check.entry.slot && entry.times == check.entry.times)
 }
 
 /// Takes a URL out of the cache, everywhere and with all its variants, and lets it pass here for a while.
 async fn withdraw(gateway: &Gateway, check: &Check, suspicions: &[Suspicion]) {
     let sentinel = &gateway.sentinel;
-    let base = check.lookup.base;
+    let base = check.entry.base;
     let time = check.site.config.cache.leak_pass;
     let now = sentinel.epoch.elapsed();
     {
@@ -258,7 +291,7 @@ async fn withdraw(gateway: &Gateway, check: &Check, suspicions: &[Suspicion]) {
     let purge = PurgeRequest {
         urls: vec![PurgeUrl {
             base,
-            host: check.lookup.host.as_str().into(),
+            host: check.entry.host.clone(),
         }],
         hard: true,
         ..PurgeRequest::default()
@@ -268,8 +301,8 @@ async fn withdraw(gateway: &Gateway, check: &Check, suspicions: &[Suspicion]) {
     let kinds: Vec<&str> = suspicions.iter().map(|suspicion| suspicion.as_str()).collect();
     warn!(
         site = check.site.config.name,
-        host = check.lookup.host,
-        path = check.lookup.path,
+        host = &*check.entry.host,
+        path = &*check.entry.path,
         kinds = kinds.join(","),
         pass_seconds = time.as_secs(),
         "a shared page shows what only one person should see; it is out of the cache and passes for a while"
