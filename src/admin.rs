@@ -3,8 +3,10 @@
 //! Loopback only, unless a token file is given; then everything but the two health checks asks for the
 //! token. Every change is written to the log with its outcome.
 
+mod advise;
 pub mod purge;
 pub mod token;
+mod why;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -92,12 +94,22 @@ async fn answer(request: Request<Incoming>, app: &App, token: Option<&Token>) ->
                 "a purge request takes at most 1 MiB\n",
             ),
         },
-        (_, "/healthz" | "/readyz" | "/metrics" | "/") => not_allowed("GET, HEAD"),
+        (&Method::GET | &Method::HEAD, "/advise") => advise::answer(app, request.uri().query()),
+        (&Method::GET | &Method::HEAD, "/why") => why::by_query(app, request.uri().query()).await,
+        (&Method::POST, "/why") => {
+            let query = request.uri().query().map(str::to_owned);
+            match Limited::new(request.into_body(), BODY_MAX).collect().await {
+                Ok(body) => why::by_body(app, query.as_deref(), &body.to_bytes()).await,
+                Err(_) => text(StatusCode::PAYLOAD_TOO_LARGE, "a question takes at most 1 MiB\n"),
+            }
+        }
+        (_, "/healthz" | "/readyz" | "/metrics" | "/advise" | "/") => not_allowed("GET, HEAD"),
         (&Method::GET | &Method::HEAD, path) if path.starts_with("/purge/") => {
             let id = path.strip_prefix("/purge/").unwrap_or_default();
             purge::proof(app, id, request.headers().get(header::ACCEPT)).await
         }
         (_, "/purge") => not_allowed("POST"),
+        (_, "/why") => not_allowed("GET, HEAD, POST"),
         _ => text(StatusCode::NOT_FOUND, "no such page; GET / lists what there is\n"),
     }
 }
@@ -107,7 +119,10 @@ const INDEX: &str = "popgate admin\n\n\
     GET  /healthz   200 while the process lives\n\
     GET  /readyz    200 while it may take traffic, 503 at start and while draining\n\
     POST /purge     {\"urls\":[]} {\"tags\":[],\"on\":[]} {\"hosts\":[]} {\"prefixes\":[]} {\"everything\":true}, \"hard\":true\n\
-    GET  /purge/ID  which popgates have applied a purge; text with Accept: text/plain\n";
+    GET  /purge/ID  which popgates have applied a purge; text with Accept: text/plain\n\
+    POST /why       {\"url\":\"\", \"method\":\"\", \"headers\":[\"Name: value\"], \"client\":\"IP\"} ?format=text\n\
+    GET  /why       ?url= &method= &header= &client= &format=text\n\
+    GET  /advise    what lowers the hit ratio in the last hour; ?site= &format=text\n";
 
 fn readiness(app: &App) -> Response<Full<Bytes>> {
     match app.life.phase() {

@@ -17,6 +17,7 @@ use popgate_filters::{Chain, ChainError};
 use thiserror::Error;
 use tracing::info;
 
+use crate::advise::Advisor;
 use crate::cache::policy::vary::variant_slot;
 use crate::cache::purge::{PurgeLimits, PurgeLog};
 use crate::cache::tiered::Tiered;
@@ -26,6 +27,7 @@ use crate::geo::{Geo, GeoError};
 use crate::kv::{self, KvHandle, KvOpenError};
 use crate::origin::{BuildError, Origin, Origins};
 use crate::proxy::connect::{Roots, roots};
+use crate::proxy::snoop::Snooping;
 use crate::purging::vary_cookies::VaryCookies;
 use crate::redis_link::{RedisLink, RedisLinkError};
 use crate::server::drain::{InFlight, Lifecycle};
@@ -52,6 +54,10 @@ pub struct App {
     pub kv: Arc<KvHandle>,
     /// Origins by name.
     pub origins: Origins,
+    /// What writes changed.
+    pub snooping: Snooping,
+    /// What lowers the hit ratio.
+    pub advisor: Advisor,
     /// The access log.
     pub access_log: AccessLog,
     /// What a reload replaces.
@@ -187,6 +193,8 @@ impl App {
             cache,
             kv,
             origins,
+            snooping: Snooping::default(),
+            advisor: Advisor::default(),
             access_log,
             live: ArcSwap::from_pointee(live),
         }))

@@ -8,6 +8,7 @@ pub mod memory;
 pub mod policy;
 pub mod purge;
 pub mod redis;
+pub mod refusals;
 pub mod second_sight;
 pub mod status;
 pub mod storage;

@@ -1,10 +1,12 @@
 //! The command line.
 
+mod advise;
 mod check;
 mod client;
 mod demo;
 mod docs;
 mod run;
+mod why;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -44,6 +46,10 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Ask a running popgate to purge.
     Purge(client::PurgeArgs),
+    /// Ask a running popgate why a request gets what it gets.
+    Why(why::WhyArgs),
+    /// Ask a running popgate what lowers its hit ratio.
+    Advise(advise::AdviseArgs),
     /// Ask a running popgate whether it is alive (or ready); exits 0 or 1.
     Health(client::HealthArgs),
     /// Print generated documentation.
@@ -61,6 +67,8 @@ pub fn main() -> ExitCode {
         Some(Command::Check(config)) => check::check(config.file.as_deref()),
         Some(Command::Demo(args)) => demo::demo(&args),
         Some(Command::Purge(args)) => client::purge(&args),
+        Some(Command::Why(args)) => why::why(&args),
+        Some(Command::Advise(args)) => advise::advise(&args),
         Some(Command::Health(args)) => client::health(&args),
         Some(Command::Docs(args)) => docs::docs(&args),
     }

@@ -23,12 +23,15 @@
 //! | [`endpoint`] | natively served answers |
 //! | [`redis_link`] | one Redis client for `cache` and `kv`: timeout, breaker, topology |
 //! | [`admin`] | metrics, health and purge over HTTP |
+//! | [`explain`] | why a request gets what it gets, for `popgate why` |
+//! | [`advise`] | what lowers the hit ratio, for `popgate advise` |
 //! | [`telemetry`] | metrics, access log, traces |
 //! | [`cli`] | the command line |
 //! | [`demo_origin`] | the pages behind `popgate demo` |
 //! | [`clock`] | time as a value |
 
 pub mod admin;
+pub mod advise;
 pub mod app;
 pub mod cache;
 pub mod cli;
@@ -36,6 +39,7 @@ pub mod clock;
 pub mod config;
 pub mod demo_origin;
 pub mod endpoint;
+pub mod explain;
 pub mod geo;
 pub mod kv;
 pub mod origin;

@@ -189,6 +189,15 @@ pub fn request(rules: Rules<'_>, facts: &RequestFacts<'_>) -> RequestVerdict {
     }
 }
 
+/// Names of a request's cookies for which [`request`] passes it.
+#[must_use]
+pub fn personal_cookies(rules: Rules<'_>, headers: &HeaderMap) -> Vec<String> {
+    match rules.preset {
+        Preset::Standard => Vec::new(),
+        Preset::Wordpress => wordpress::personal_cookies(rules.wordpress, headers),
+    }
+}
+
 /// Decides about an answer to a request that [`request`] let through. `now` is when it arrived.
 #[must_use]
 pub fn response(

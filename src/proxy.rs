@@ -4,6 +4,7 @@ pub mod answer;
 pub mod cache;
 pub mod connect;
 pub mod context;
+pub mod decide;
 pub mod errors;
 mod freshen;
 pub mod headers;
@@ -76,8 +77,6 @@ pub struct Inner {
     pub lock: &'static CacheKeyLockImpl,
     /// Keys that turned out uncacheable.
     pub uncacheable: &'static Uncacheable,
-    /// What writes changed.
-    pub snooping: snoop::Snooping,
     /// Made-up URLs seen lately.
     second_sight: second_sight::SecondSight,
     /// Which copies have leaked.
@@ -124,7 +123,6 @@ impl Gateway {
                 Uncacheable::new(settings.uncacheable_memory, app.clock.clone())
                     .except_for(Arc::clone(&app.cache)),
             )),
-            snooping: snoop::Snooping::default(),
             second_sight: second_sight::SecondSight::default(),
             sentinel: sentinel::Sentinel::default(),
             login_loops: login_loop::Told::default(),

@@ -133,12 +133,26 @@ impl Chain {
 
     /// Runs the `request` point; the first answer ends it.
     pub fn request(&self, cx: &FilterContext<'_>, parts: &mut RequestParts<'_>) -> Option<Answer> {
+        self.request_by(cx, parts).map(|(_, answer)| answer)
+    }
+
+    /// As [`Chain::request`], with the name of the filter that answered.
+    pub fn request_by(
+        &self,
+        cx: &FilterContext<'_>,
+        parts: &mut RequestParts<'_>,
+    ) -> Option<(&'static str, Answer)> {
         use crate::filter::Flow;
         self.at(Point::Request)
             .find_map(|filter| match filter.request(cx, parts) {
                 Flow::Continue => None,
-                Flow::Answer(answer) => Some(answer),
+                Flow::Answer(answer) => Some((filter.name(), answer)),
             })
+    }
+
+    /// Names in order, each with the points it acts at.
+    pub fn overview(&self) -> impl Iterator<Item = (&'static str, Points)> {
+        self.filters.iter().map(|filter| (filter.name(), filter.points()))
     }
 
     /// Runs the `cache_key` point.

@@ -124,6 +124,18 @@ impl Points {
         self.0 & (1 << point as u8) != 0
     }
 
+    /// Names of the points in the set, in the order a request comes to them.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        [
+            (Point::Request, "request"),
+            (Point::CacheKey, "cache_key"),
+            (Point::UpstreamRequest, "upstream_request"),
+            (Point::Response, "response"),
+        ]
+        .into_iter()
+        .filter_map(move |(point, name)| self.has(point).then_some(name))
+    }
+
     /// Both sets.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {

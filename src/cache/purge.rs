@@ -15,6 +15,7 @@ mod announce;
 mod fate;
 mod follow;
 mod gap;
+mod hit;
 mod id;
 mod journal;
 mod marks;
@@ -46,6 +47,7 @@ use stream_id::StreamId;
 
 pub use announce::Ticket;
 pub use follow::{Purged, follow};
+pub use hit::{PurgeHit, Subject};
 pub use id::PurgeId;
 pub use pattern::{PATTERN_LENGTH_MAX, PATTERNS_MAX, Pattern, PatternError};
 pub use proof::Proof;
@@ -227,6 +229,16 @@ impl PurgeLog {
             entry.searched.set(revision);
         }
         verdict
+    }
+
+    /// The purges that hit `subject`, the widest scope first, then the gap if `entry` lies before it.
+    #[must_use]
+    pub fn hits(&self, subject: &Subject<'_>, entry: Option<&Entry>) -> Vec<PurgeHit> {
+        let mut hits = self.state.read().marks.hits(subject);
+        if let Some(Verdict::Stale { at }) = entry.map(|entry| self.gap.verdict(entry)) {
+            hits.push(PurgeHit::gap(at));
+        }
+        hits
     }
 
     /// Applies a purge here and, in a shared log, puts it in line for [`PurgeLog::announce`]. `None`

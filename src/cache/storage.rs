@@ -155,7 +155,7 @@ impl Storage for CacheStorage {
                 .store(self.tiers.varies(lookup.root), Ordering::Relaxed);
             return Ok(None);
         };
-        if is_for_others(&found.entry, lookup) {
+        if is_for_others(&found.entry, &lookup.request, &lookup.wordpress) {
             return Ok(None);
         }
         let purged_at = match found.verdict {
@@ -230,10 +230,11 @@ pub fn renewed(lookup: &Lookup, entry: &Entry, times: Times) -> Times {
 }
 
 /// Whether a stored object depends on a cookie that this request has and its own did not.
-fn is_for_others(entry: &Entry, lookup: &Lookup) -> bool {
+#[must_use]
+pub fn is_for_others(entry: &Entry, request: &HeaderMap, wordpress: &Wordpress) -> bool {
     let mut cookies = litespeed::vary_cookies(&entry.headers);
-    cookies.retain(|name| !preset::keys_cookie(&lookup.wordpress, name));
-    !cookies.is_empty() && carries_any(&lookup.request, &cookies)
+    cookies.retain(|name| !preset::keys_cookie(wordpress, name));
+    !cookies.is_empty() && carries_any(request, &cookies)
 }
 
 /// The engine's form of a stored object's head.

@@ -6,6 +6,7 @@
 //! A key is looked up at its root, the slot that does not depend on `Vary`. There lies the response
 //! itself, or a marker that says which fields choose among the slots of its variants.
 
+mod examine;
 #[cfg(test)]
 mod tests;
 
@@ -21,10 +22,13 @@ use super::key::KeyHash;
 use super::memory::{self, Alias, Memory, Slot, VariantFn, VaryNames};
 use super::purge::{self, Proof, PurgeId, PurgeLog, PurgeReport, PurgeRequest, Purged, Reached, Verdict};
 use super::redis::{Answer, Flights, RedisTier, Write};
+use super::refusals::Refusals;
 use crate::clock::Clock;
 use crate::config::model;
 use crate::redis_link::RedisLink;
 use crate::telemetry::metrics::Metrics;
+
+pub use examine::{Examined, RedisHolds};
 
 /// How much longer than its responses a Vary marker lives, so that it is rarely written again.
 const MARKER_SLACK: Duration = Duration::from_secs(3600);
@@ -74,6 +78,7 @@ pub struct Tiered {
     pop: String,
     log: Arc<PurgeLog>,
     flights: Flights,
+    refusals: Refusals,
     clock: Clock,
     hit: IntCounter,
     miss: IntCounter,
@@ -119,6 +124,7 @@ impl Tiered {
             pop: pop.to_owned(),
             log,
             flights: Flights::default(),
+            refusals: Refusals::default(),
             clock,
             hit: lookups("hit"),
             miss: lookups("miss"),
@@ -236,6 +242,7 @@ impl Tiered {
         if entry.slot != entry.root {
             self.mark(entry.root, vary.into(), dead_at);
         }
+        self.refusals.forget(entry.root);
         self.store(entry);
     }
 

@@ -21,7 +21,7 @@ const ASK_EVERY: Duration = Duration::from_millis(20);
 
 /// Where the admin listener is and how to be let in.
 #[derive(Debug, Clone, Args)]
-struct AdminArg {
+pub(super) struct AdminArg {
     /// Admin address; else the configuration's.
     #[arg(long, value_name = "ADDRESS")]
     admin: Option<SocketAddr>,
@@ -145,7 +145,13 @@ fn print(answer: Result<(StatusCode, String), String>) -> ExitCode {
     }
 }
 
-fn ask(admin: &AdminArg, method: Method, path: &str, body: String) -> Result<(StatusCode, String), String> {
+/// Asks the admin listener; its status and page, or why it cannot be reached.
+pub(super) fn ask(
+    admin: &AdminArg,
+    method: Method,
+    path: &str,
+    body: String,
+) -> Result<(StatusCode, String), String> {
     let (address, token_file) = locate(admin)?;
     let token = match token_file {
         Some(file) => Some(

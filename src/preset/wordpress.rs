@@ -177,6 +177,11 @@ fn has_body(facts: &RequestFacts<'_>) -> bool {
             .is_some_and(|length| length.as_bytes() != b"0")
 }
 
+/// See [`super::personal_cookies`].
+pub(super) fn personal_cookies(rules: &Wordpress, headers: &http::HeaderMap) -> Vec<String> {
+    cookies::personal(rules, headers)
+}
+
 /// See [`super::drops_request_header`].
 pub(super) fn drops_request_header(cacheable: bool, name: &HeaderName) -> bool {
     let name = name.as_str();

@@ -8,14 +8,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use pingora_cache::RespCacheable::{self, Cacheable, Uncacheable};
 use pingora_cache::{CacheKey, CacheMeta, CacheOptionOverrides, CachePhase, ForcedFreshness, NoCacheReason};
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
-use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 use super::Gateway;
 use super::context::{Key, RequestContext, Validation};
+use super::decide;
 use super::freshen;
-use super::headers::RequestFields;
-use super::key::{Target, hashes};
 use super::request::mark_background;
 use super::second_sight;
 use super::sentinel;
@@ -23,14 +22,11 @@ use crate::app::SiteRuntime;
 use crate::cache::Times;
 use crate::cache::key::normal_percent;
 use crate::cache::policy::hop_by_hop::stored_headers;
-use crate::cache::policy::reuse::expire;
 use crate::cache::policy::validate::merge_304;
 use crate::cache::policy::vary::{self, Vary};
 use crate::cache::policy::{
-    Exchange, Failure, Overrides, RefuseReason, Reuse, StoreDecision, may_serve_on_error, reuse,
-    store_decision,
+    Exchange, Failure, Overrides, RefuseReason, Reuse, StoreDecision, may_serve_on_error, store_decision,
 };
-use crate::cache::status::Cause;
 use crate::cache::storage::{Fetching, FoundEntry, Lookup, Storing, engine_key, engine_meta};
 use crate::preset::{self, Freshness, PageClass, ResponseRule, StoreRule};
 
@@ -88,39 +84,25 @@ fn may_hold_others(gateway: &Gateway, session: &Session, cx: &RequestContext, lo
 
 fn lookup_for(
     gateway: &Gateway,
-    session: &mut Session,
+    session: &Session,
     cx: &RequestContext,
     site: &SiteRuntime,
     class: PageClass,
 ) -> Arc<Lookup> {
-    let uri = session.req_header().uri.clone();
-    let target = Target {
-        scheme: cx.facts.scheme.as_str(),
-        host: &cx.facts.authority.host,
-        port: cx.facts.authority.port,
-        path: uri.path(),
-        query: uri.query(),
-        chosen: cx
-            .cache
-            .request
-            .as_ref()
-            .map_or(&[], |request| &request.chosen.key),
-    };
-    let context = cx.filter_context(site);
-    let mut fields = RequestFields(session.req_header_mut());
-    let key = hashes(site, &context, target, &mut fields);
-    // Variants are chosen by what the origin sees: `Vary: CF-IPCountry` means the header set here.
-    let mut request = session.req_header().headers.clone();
-    site.chain.upstream_request(&context, &mut request);
+    let request = session.req_header();
+    let key = decide::key_of(cx, site, &request.uri, &request.headers);
     Arc::new(Lookup {
-        base: key.base,
-        root: key.root,
+        base: key.hashes.base,
+        root: key.hashes.root,
         site: site.config.name.clone(),
         host: cx.facts.authority.host.clone(),
-        path: normal_percent(uri.path()).into_owned(),
-        query: uri.query().map(|query| normal_percent(query).into_owned()),
+        path: normal_percent(request.uri.path()).into_owned(),
+        query: request
+            .uri
+            .query()
+            .map(|query| normal_percent(query).into_owned()),
         seq: gateway.app.cache.head(),
-        request,
+        request: key.fields,
         preset: site.config.preset,
         wordpress: Arc::clone(&site.config.wordpress),
         class,
@@ -146,19 +128,11 @@ pub fn key(cx: &RequestContext) -> Result<CacheKey> {
 /// pass to the origin and fill nothing; whoever waited behind them goes on.
 pub fn miss(session: &mut Session) {
     let request = session.req_header();
-    let condition = [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE]
-        .iter()
-        .any(|name| request.headers.contains_key(name));
-    if condition || ends_early(request) {
-        session.cache.disable(NoCacheReason::DeclinedToUpstream);
-    } else {
+    if decide::may_fill(&request.method, &request.headers) {
         session.cache.cache_miss();
+    } else {
+        session.cache.disable(NoCacheReason::DeclinedToUpstream);
     }
-}
-
-/// Whether the client's answer ends before the object does, whatever the origin sends.
-fn ends_early(request: &RequestHeader) -> bool {
-    request.method == Method::HEAD || request.headers.contains_key(header::RANGE)
 }
 
 /// Whether the answer is being stored as it comes: then the client gets all of it, see [`miss`].
@@ -173,34 +147,30 @@ pub fn judge(gateway: &Gateway, cx: &mut RequestContext, meta: &CacheMeta) -> Op
     cx.cache.found = Some(Arc::clone(&found.entry));
     cx.cache.serve_while_revalidate = false;
     let now = gateway.app.clock.now();
-    let times = match found.purged_at {
-        Some(at) => expire(&found.entry.times, at),
-        None => found.entry.times,
-    };
-    cx.cache.times = Some(times);
-    match reuse(&times, &found.entry.headers, &cx.cache.directives, now) {
+    let judged = decide::judge(
+        &found.entry,
+        found.purged_at,
+        &gateway.app.snooping,
+        &cx.cache.directives,
+        now,
+    );
+    cx.cache.times = Some(judged.times);
+    if judged.cause.is_some() {
+        cx.cache.cause = judged.cause;
+    }
+    match judged.reuse {
         Reuse::Fresh => Some(ForcedFreshness::ForceFresh),
         Reuse::StaleAccepted => {
             cx.cache.stale_accepted = true;
             Some(ForcedFreshness::ForceFresh)
         }
         Reuse::Stale { while_revalidate, .. } => {
-            // Whoever looks for a change that was just made must see it.
-            let changed = found.purged_at.is_some() && gateway.snooping.is_outdated(&found.entry);
-            cx.cache.serve_while_revalidate = while_revalidate && !changed;
-            cx.cache.cause = Some(if found.purged_at.is_some() {
-                Cause::Purged
-            } else {
-                Cause::Stale
-            });
+            cx.cache.serve_while_revalidate = while_revalidate;
             Some(ForcedFreshness::ForceExpiredServeStale {
                 expired_at: found.purged_at,
             })
         }
-        Reuse::Revalidate(reason) => {
-            cx.cache.cause = Some(Cause::Request(reason));
-            Some(ForcedFreshness::ForceExpired)
-        }
+        Reuse::Revalidate(_) => Some(ForcedFreshness::ForceExpired),
     }
 }
 
@@ -266,7 +236,7 @@ pub fn decide_store(
         // The stored object serves this request as it is, and stays what it is.
         None => return Uncacheable(NoCacheReason::DeclinedToUpstream),
     };
-    if !validated && ends_early(session.req_header()) {
+    if !validated && decide::ends_early(&session.req_header().method, &session.req_header().headers) {
         freshen::by_head(gateway, session, cx, response, now);
         return Uncacheable(NoCacheReason::DeclinedToUpstream);
     }

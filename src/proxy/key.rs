@@ -33,13 +33,23 @@ pub struct Target<'a> {
     pub chosen: &'a [(String, String)],
 }
 
-/// Hashes a target; the site's filters may add to the key or drop scheme and query from it.
+/// Hashes a target: [`of`] its [`parts`].
 pub fn hashes(
     site: &SiteRuntime,
     cx: &FilterContext<'_>,
     target: Target<'_>,
     headers: &mut dyn Headers,
 ) -> Hashes {
+    of(&parts(site, cx, target, headers), target.port)
+}
+
+/// The parts of a target's key; the site's filters may add to them or drop scheme and query.
+pub fn parts(
+    site: &SiteRuntime,
+    cx: &FilterContext<'_>,
+    target: Target<'_>,
+    headers: &mut dyn Headers,
+) -> KeyParts {
     let path = normal_percent(target.path);
     let query = target.query.map(normal_percent);
     let mut key = KeyParts::new(target.scheme, target.host, &path, query.as_deref());
@@ -54,10 +64,12 @@ pub fn hashes(
     for (name, value) in target.chosen {
         key.add(name, value.as_bytes());
     }
-    of(&key, target.port)
+    key
 }
 
-fn of(key: &KeyParts, port: Option<u16>) -> Hashes {
+/// The hashes of a key, and of the port that was asked for.
+#[must_use]
+pub fn of(key: &KeyParts, port: Option<u16>) -> Hashes {
     let frames = key.frames();
     let extras = key.extras().count() * 2;
     let (core, added) = frames.split_at(frames.len() - extras);

@@ -8,6 +8,10 @@ use pingora_proxy::Session;
 
 use super::Gateway;
 use super::context::RequestContext;
+use crate::advise::Missed;
+use crate::cache::policy::BypassReason;
+use crate::cache::status::Outcome;
+use crate::preset;
 use crate::telemetry::{AccessLine, rfc3339};
 
 /// Last hook of a request.
@@ -59,6 +63,35 @@ fn count(gateway: &Gateway, session: &Session, cx: &RequestContext) {
         .request_seconds
         .with_label_values(&[site, cache])
         .observe(cx.started.elapsed().as_secs_f64());
+    advise(gateway, session, cx);
+}
+
+/// Notes a request that was not a hit, for `popgate advise`.
+fn advise(gateway: &Gateway, session: &Session, cx: &RequestContext) {
+    let (Some(site), Some(outcome)) = (&cx.site, cx.outcome) else {
+        return;
+    };
+    if matches!(outcome, Outcome::Hit | Outcome::Stale(_)) {
+        return;
+    }
+    let request = session.req_header();
+    let cookies = match outcome {
+        Outcome::Bypass(BypassReason::Preset("cookie")) => {
+            preset::personal_cookies(site.config.rules(), &request.headers)
+        }
+        _ => Vec::new(),
+    };
+    let missed = Missed {
+        outcome,
+        path: request.uri.path(),
+        query: request.uri.query(),
+        cookies: &cookies,
+        answer: session
+            .response_written()
+            .filter(|_| cx.upstream.status.is_some())
+            .map(|response| &response.headers),
+    };
+    gateway.app.advisor.note(&site.config.name, &missed);
 }
 
 /// Statuses are the origin's choice: only registered ones become label values.

@@ -5,9 +5,10 @@
 //! nothing else.
 
 use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderName, Method, StatusCode, Uri};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
 use pingora_http::RequestHeader;
-use popgate_filters::Scheme;
+use popgate_filters::{Headers, Scheme};
 
 use crate::config::Limits;
 
@@ -78,25 +79,34 @@ pub fn normalise(request: &mut RequestHeader, limits: &Limits) -> Result<Authori
 }
 
 /// Takes the scheme's own port out of the host: with and without it a URL is the same (RFC 3986 6.2.3).
-pub fn drop_default_port(request: &mut RequestHeader, authority: &mut Authority, scheme: Scheme) {
+pub fn drop_default_port(headers: &mut dyn Headers, authority: &mut Authority, scheme: Scheme) {
     let default = match scheme {
         Scheme::Http => 80,
         Scheme::Https => 443,
     };
     if authority.port == Some(default)
         && let Ok(host) = http::HeaderValue::from_str(&authority.host)
-        && request.insert_header(HOST, host).is_ok()
     {
+        headers.insert(HOST, host);
         authority.port = None;
         authority.text.clone_from(&authority.host);
     }
 }
 
+/// As [`normalise`], for a request that does not come from the engine.
+///
+/// # Errors
+/// The refusal to answer with.
+pub fn normalise_parts(parts: Parts, limits: &Limits) -> Result<(Parts, Authority), Refusal> {
+    let mut request = RequestHeader::from(parts);
+    let authority = normalise(&mut request, limits)?;
+    Ok((request.into(), authority))
+}
+
 /// Whether the announced body is larger than the site takes.
 #[must_use]
-pub fn announces_more_than(request: &RequestHeader, body_max: u64) -> bool {
-    request
-        .headers
+pub fn announces_more_than(headers: &HeaderMap, body_max: u64) -> bool {
+    headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.parse::<u64>().ok())
@@ -332,7 +342,11 @@ mod tests {
         ] {
             let mut request = request("/", &[("host", sent)]);
             let mut authority = normalise(&mut request, &limits()).unwrap();
-            drop_default_port(&mut request, &mut authority, scheme);
+            drop_default_port(
+                &mut crate::proxy::headers::RequestFields(&mut request),
+                &mut authority,
+                scheme,
+            );
             assert_eq!(
                 (authority.text.as_str(), &request.headers[HOST]),
                 (seen, &http::HeaderValue::from_static(seen))
@@ -406,11 +420,11 @@ mod tests {
     #[test]
     fn an_announced_body_over_the_limit_is_known_beforehand() {
         assert!(announces_more_than(
-            &request("/", &[("content-length", "11")]),
+            &request("/", &[("content-length", "11")]).headers,
             10
         ));
         assert!(!announces_more_than(
-            &request("/", &[("content-length", "10")]),
+            &request("/", &[("content-length", "10")]).headers,
             10
         ));
     }

@@ -15,13 +15,14 @@ use tracing::info;
 
 use super::Gateway;
 use super::context::RequestContext;
+use super::decide;
 use crate::admin::purge::page;
 use crate::app::SiteRuntime;
 use crate::app::purge::{PurgeError, within};
 use crate::cache::policy::BypassReason;
 use crate::cache::purge::PurgeReport;
 use crate::config::PurgeProtocol;
-use crate::preset::{self, CacheRequest};
+use crate::preset::CacheRequest;
 use crate::proxy::normalise::host_of;
 use crate::purging::vary_cookies::carries_any;
 use crate::purging::{Ask, Head, Reply, Understood, access, litespeed, protocol, understand};
@@ -254,14 +255,7 @@ pub fn ends_here(site: &SiteRuntime, name: &HeaderName) -> bool {
 
 /// Passes a request with a cookie that chooses a page of its own.
 pub fn pass_chosen(session: &Session, cx: &mut RequestContext, site: &SiteRuntime) {
-    if cx.cache.bypass.is_none()
-        && site.config.purge.speaks(PurgeProtocol::Litespeed)
-        && site
-            .vary_cookies
-            .chosen_by(&session.req_header().headers, |name| {
-                preset::keys_cookie(&site.config.wordpress, name)
-            })
-    {
+    if cx.cache.bypass.is_none() && decide::chooses_own_page(site, &session.req_header().headers) {
         cx.cache.bypass = Some(BypassReason::Preset("cookie"));
         cx.cache.request = None;
     }

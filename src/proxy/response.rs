@@ -18,6 +18,7 @@ use super::headers::ResponseFields;
 use crate::cache::policy::age::age_value;
 use crate::cache::policy::range::{Asked, asked};
 use crate::cache::policy::validate::{IfRange, if_range, merge_304, not_modified};
+use crate::cache::refusals::Refusal;
 use crate::cache::status::{
     Before, CACHE_STATUS, CacheStatus, Cause, DynamicReason, MissReason, Outcome, StaleReason, X_CACHE, ttl,
 };
@@ -107,6 +108,7 @@ pub fn finish(
     let outcome = outcome(session, cx);
     cx.outcome = Some(outcome);
     super::login_loop::note(gateway, cx, response);
+    remember_refusal(gateway, cx);
     let names: Vec<HeaderName> = response.headers.keys().cloned().collect();
     for name in names {
         if preset::drops_response_header(site.config.preset, &name)
@@ -160,6 +162,26 @@ pub fn own(cx: &RequestContext, response: &mut ResponseHeader) -> Result<()> {
 fn whole_seconds(left: Duration) -> i64 {
     let rounded = left.saturating_add(Duration::from_millis(500));
     i64::try_from(rounded.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Notes why the answer is not stored, for `popgate why`, before its client has it.
+fn remember_refusal(gateway: &Gateway, cx: &RequestContext) {
+    let too_large = || match cx.outcome {
+        Some(outcome @ Outcome::Dynamic(DynamicReason::TooLarge)) => outcome.reason(),
+        _ => None,
+    };
+    let reason =
+        super::errors::refusal_label(cx.cache.refused, cx.cache.refused_by_preset).or_else(too_large);
+    if let (Some(reason), Some(key)) = (reason, cx.cache.key) {
+        gateway.app.cache.refused(
+            key.root,
+            Refusal {
+                reason,
+                status: cx.upstream.status,
+                at: gateway.app.clock.now(),
+            },
+        );
+    }
 }
 
 fn write_status(

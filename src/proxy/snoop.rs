@@ -174,7 +174,7 @@ fn apply(gateway: &Gateway, cx: &RequestContext, mut changes: Changes) {
     }
     let also_on = changes.also_on.take();
     for host in hosts(&cx.facts.authority.host, also_on) {
-        let snooping = &gateway.snooping;
+        let snooping = &gateway.app.snooping;
         let now = snooping.epoch.elapsed();
         let admitted = snooping
             .gate
@@ -197,8 +197,8 @@ fn apply(gateway: &Gateway, cx: &RequestContext, mut changes: Changes) {
                 let gateway = gateway.clone();
                 tokio::spawn(async move {
                     tokio::time::sleep(wait).await;
-                    let now = gateway.snooping.epoch.elapsed();
-                    let due = gateway.snooping.gate.lock().due(&host, now);
+                    let now = gateway.app.snooping.epoch.elapsed();
+                    let due = gateway.app.snooping.gate.lock().due(&host, now);
                     if let Some(wide) = due {
                         let _ = purge(&gateway.app, wide_purge(&host, wide));
                     }
@@ -268,7 +268,7 @@ fn purge_changes(gateway: &Gateway, live: &Live, host: &str, changes: &Changes) 
         .collect();
     let seq = purge(&gateway.app, request);
     for key in named {
-        gateway.snooping.changed.insert(key, seq);
+        gateway.app.snooping.changed.insert(key, seq);
     }
 }
 

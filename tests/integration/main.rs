@@ -26,6 +26,7 @@ macro_rules! on_both_wires {
     )* };
 }
 
+mod advise;
 mod cache_hits;
 mod cloaking;
 mod collapse;
@@ -53,4 +54,5 @@ mod redis_tier;
 mod snooping;
 mod storing;
 mod visitors;
+mod why;
 mod wordpress_rules;

@@ -96,6 +96,25 @@ pub fn variant_slot(base: KeyHash, names: &[HeaderName], request: &HeaderMap) ->
     slot(base, names, |name| normalised(request, name))
 }
 
+/// What [`variant_slot`] compares: the request's values of the fields `names`, normalised; `None` where a
+/// field is absent.
+#[must_use]
+pub fn variant_fields<'a>(
+    names: &'a [HeaderName],
+    request: &'a HeaderMap,
+) -> Vec<(&'a HeaderName, Option<Cow<'a, [u8]>>)> {
+    names
+        .iter()
+        .map(|name| (name, normalised(request, name)))
+        .collect()
+}
+
+/// The codings that a client takes, as variants tell them apart: of [`CODINGS`], with commas.
+#[must_use]
+pub fn offered_codings(request: &HeaderMap) -> String {
+    Offered::by(request).text()
+}
+
 /// Slot under which a variant can also be found by its language alone, whatever else a client accepts
 /// (RFC 9111 4.1 with RFC 9110 12.5.4). To store: `language` is [`content_language`] of the answer, and
 /// the request is the one it answered. To look up, after [`variant_slot`] missed: `language` is

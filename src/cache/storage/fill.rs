@@ -16,8 +16,13 @@ use pingora_core::Result;
 use super::{CacheStorage, Lookup, Storing};
 use crate::cache::entry::Searched;
 use crate::cache::policy::vary::{content_language, language_slot, variant_slot};
+use crate::cache::refusals::Refusal;
 use crate::cache::{Entry, Times, tags};
 use crate::preset;
+
+/// Words for what became of an answer, as the metric's label has them.
+const STORED: &str = "stored";
+const TOO_LARGE: &str = "too_large";
 
 /// A fill in progress.
 pub(super) struct Fill {
@@ -58,7 +63,7 @@ impl Fill {
             return "refused";
         };
         if self.too_large {
-            return "too_large";
+            return TOO_LARGE;
         }
         if content_length(&self.headers).is_some_and(|announced| announced != self.length) {
             return "truncated";
@@ -122,7 +127,7 @@ impl Fill {
         if let Some(alias) = alias {
             self.storage.tiers.alias(alias, slot);
         }
-        "stored"
+        STORED
     }
 }
 
@@ -207,7 +212,19 @@ impl HandleMiss for Fill {
     async fn finish(self: Box<Self>) -> Result<MissFinishType> {
         let length = self.length;
         let metrics = Arc::clone(&self.storage.metrics);
+        let (root, status) = (self.lookup.as_ref().map(|lookup| lookup.root), self.status);
+        let (tiers, now) = (Arc::clone(&self.storage.tiers), self.storage.clock.now());
         let result = self.store();
+        if let (Some(root), true) = (root, result != STORED) {
+            tiers.refused(
+                root,
+                Refusal {
+                    reason: if result == TOO_LARGE { "too-large" } else { result },
+                    status: Some(status),
+                    at: now,
+                },
+            );
+        }
         metrics.cache_stores.with_label_values(&[result]).inc();
         Ok(MissFinishType::Created(length))
     }

@@ -74,18 +74,34 @@ pub(super) const STRIPPED_FROM_ANSWERS: [&str; 8] = [
 
 /// Whether any `Cookie` of the request means a person.
 pub(super) fn bypass(rules: &Wordpress, headers: &HeaderMap) -> bool {
+    any(rules, headers, |_| true)
+}
+
+/// Names of the cookies that mean a person.
+pub(super) fn personal(rules: &Wordpress, headers: &HeaderMap) -> Vec<String> {
+    let mut names = Vec::new();
+    any(rules, headers, |name| {
+        names.push(name.to_owned());
+        false
+    });
+    names
+}
+
+/// Gives each cookie that means a person to `found`, until that says it is enough.
+fn any(rules: &Wordpress, headers: &HeaderMap, mut found: impl FnMut(&str) -> bool) -> bool {
     headers.get_all(header::COOKIE).iter().any(|field| {
         // Lossy on purpose: a byte that is no text must not hide the cookies beside it.
         String::from_utf8_lossy(field.as_bytes()).split(';').any(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (raw, name) = (name.trim(), php_name(name.trim()));
             let listed = |list: &[NamePattern]| list.iter().any(|pattern| pattern.matches(&name));
-            listed(&rules.bypass_cookies)
+            let person = listed(&rules.bypass_cookies)
                 || match choice(rules, raw, value.trim()) {
                     Choice::None => !listed(&rules.ignore_cookies) && means_a_person(&name, value.trim()),
                     Choice::Nothing | Choice::Known => false,
                     Choice::Unknown => true,
-                }
+                };
+            person && found(&name)
         })
     })
 }
