@@ -18,7 +18,7 @@ use popgate::cache::{Entry, KeyHash, PurgeSeq, Times};
 use popgate::clock::Clock;
 use popgate::config::{self, Config, Preset};
 use popgate::preset;
-use popgate::proxy::key;
+use popgate::serve::key;
 use popgate::server::head::{HeadLimits, examine};
 use popgate::telemetry::Metrics;
 use popgate_filters::KeyParts;
@@ -177,6 +177,7 @@ fn entry(number: u128, now: SystemTime) -> Entry {
         times: times(now),
         seq: PurgeSeq(0),
         tags: Box::default(),
+        wire: Default::default(),
         searched: Searched::default(),
     }
 }

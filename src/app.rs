@@ -11,7 +11,7 @@ mod reload;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use ipnet::IpNet;
 use popgate_filters::{Chain, ChainError};
 use thiserror::Error;
@@ -32,7 +32,7 @@ use crate::purging::vary_cookies::VaryCookies;
 use crate::redis_link::{RedisLink, RedisLinkError};
 use crate::server::drain::{InFlight, Lifecycle};
 use crate::site::SiteTable;
-use crate::telemetry::{AccessLog, Metrics};
+use crate::telemetry::{AccessLog, HitMetrics, Metrics};
 
 pub use reload::ReloadError;
 
@@ -86,6 +86,8 @@ pub struct SiteRuntime {
     pub chain: Chain,
     /// Its origin.
     pub origin: Option<SiteOrigin>,
+    /// Counters of its hits.
+    pub hits: HitMetrics,
     /// Cookies that choose its pages, as its origin has told.
     pub vary_cookies: VaryCookies,
 }
@@ -183,7 +185,7 @@ impl App {
         let kv = kv::open(&config.kv, Arc::clone(&metrics), clock.clone())?;
         let origins = Origins::build(&config, &metrics)?;
         let access_log = AccessLog::open(&config.log, Arc::clone(&metrics)).map_err(AppError::AccessLog)?;
-        let live = Live::build(config, &origins)?;
+        let live = Live::build(config, &origins, &metrics)?;
         Ok(Arc::new(Self {
             metrics,
             clock,
@@ -198,6 +200,12 @@ impl App {
             access_log,
             live: ArcSwap::from_pointee(live),
         }))
+    }
+
+    /// [`Self::live`] for a moment: cheaper, but not to be held across a wait.
+    #[must_use]
+    pub fn live_now(&self) -> Guard<Arc<Live>> {
+        self.live.load()
     }
 
     /// The configuration in force.
@@ -228,11 +236,12 @@ impl App {
 
 impl Live {
     /// Sites with their filters and origins.
-    fn build(config: Config, origins: &Origins) -> Result<Self, AppError> {
+    fn build(config: Config, origins: &Origins, metrics: &Metrics) -> Result<Self, AppError> {
         let mut sites = SiteTable::default();
         let mut purge_apis: HashMap<String, Vec<Arc<SiteRuntime>>> = HashMap::new();
         for site in &config.sites {
             let runtime = Arc::new(SiteRuntime {
+                hits: HitMetrics::new(metrics, &site.name),
                 config: Arc::clone(site),
                 chain: chain(site)?,
                 origin: site

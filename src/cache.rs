@@ -14,6 +14,8 @@ pub mod status;
 pub mod storage;
 pub mod tags;
 pub mod tiered;
+pub mod wire;
 
 pub use entry::{Entry, PurgeSeq, Times};
 pub use key::KeyHash;
+pub use wire::Wire;

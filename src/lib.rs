@@ -11,6 +11,7 @@
 //! | [`app`] | composition root: builds the parts from a [`config::Config`], reloads, stops |
 //! | [`server`] | listeners, TLS, PROXY protocol, drain, systemd |
 //! | [`proxy`] | Pingora's hooks; with `server` and `cache::storage` the only users of Pingora |
+//! | [`serve`] | what serving a request takes whoever does it: keys, request ids, who asks |
 //! | [`site`] | Host and path to a site |
 //! | [`visitor`] | whose request it is, behind trusted proxies |
 //! | [`geo`] | where an address is |
@@ -48,6 +49,7 @@ pub mod proxy;
 pub mod purging;
 pub mod redis_link;
 pub mod sentinel;
+pub mod serve;
 pub mod server;
 pub mod site;
 pub mod telemetry;

@@ -272,7 +272,7 @@ pub fn for_browsers(
     status: StatusCode,
     headers: &HeaderMap,
     age: Duration,
-) -> Option<String> {
+) -> Option<std::borrow::Cow<'static, str>> {
     match preset {
         Preset::Standard => None,
         Preset::Wordpress => wordpress::for_browsers(class, status, headers, age),
@@ -353,11 +353,26 @@ pub fn keys_cookie(wordpress: &Wordpress, name: &str) -> bool {
 /// Whether an origin's header is for the gateway only and must not reach the client.
 #[must_use]
 pub fn drops_response_header(preset: Preset, name: &HeaderName) -> bool {
+    drops_internal_headers(preset) && is_internal_header(name)
+}
+
+/// Whether a preset keeps internal headers ([`is_internal_header`]) from clients.
+#[must_use]
+pub fn drops_internal_headers(preset: Preset) -> bool {
     match preset {
         Preset::Standard => false,
-        Preset::Wordpress => wordpress::drops_response_header(name),
+        Preset::Wordpress => true,
     }
 }
+
+/// Headers with which an application speaks to its gateway, or says more about itself than a visitor needs.
+#[must_use]
+pub fn is_internal_header(name: &HeaderName) -> bool {
+    wordpress::drops_response_header(name)
+}
+
+/// Request headers that [`request`] reads, under any preset. Without them it decides as with all others.
+pub const REQUEST_READS: &[&str] = &wordpress::READS;
 
 /// Whether a field named in `Vary` does not make a variant, because the preset keeps it from the origin
 /// or because the key already holds it. `name` in any case.

@@ -4,6 +4,7 @@ pub mod connection;
 pub mod descriptors;
 pub mod drain;
 pub mod head;
+pub mod lane;
 pub mod listener;
 pub mod proxy_header;
 pub mod signals;
@@ -24,6 +25,7 @@ use crate::config::{Config, Listen};
 use crate::proxy::Gateway;
 use connection::{Shared, Terms};
 use head::HeadLimits;
+use lane::Lane;
 use tls::Certificates;
 
 /// A bound socket and what it is for.
@@ -86,6 +88,7 @@ pub fn start(bound: Vec<Bound>, app: &Arc<App>, gateway: &Gateway) -> Result<Ser
         life: Arc::clone(&app.life),
         in_flight: app.in_flight.clone(),
         metrics: Arc::clone(&app.metrics),
+        lane: Lane::new(gateway.clone()),
     });
     let mut listeners = Vec::new();
     for Bound { socket, listen } in bound {

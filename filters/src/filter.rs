@@ -25,6 +25,18 @@ pub trait Filter: Debug + Send + Sync {
         OnHits::Never
     }
 
+    /// Whether it looks at where the visitor is when a hit is served: at the `request`, `cache_key` and
+    /// `response` points. A look-up is spared where no filter does.
+    fn hits_want_geo(&self) -> bool {
+        true
+    }
+
+    /// Whether `upstream_request` may add, change or remove this header, or make anything depend on it. What
+    /// an answer varies by is read from the request as the origin sees it.
+    fn may_touch_upstream(&self, _name: &HeaderName) -> bool {
+        true
+    }
+
     /// True when `request` answers every request it sees: nothing behind it can ever run.
     fn always_answers(&self) -> bool {
         false

@@ -34,7 +34,7 @@ impl App {
         // Origins go last: they are the only part that changes in place.
         let geo = self.geo.prepare(&config.geo).map_err(AppError::Geo)?;
         self.origins.replace(&config).map_err(AppError::Origin)?;
-        let live = match Live::build(config, &self.origins) {
+        let live = match Live::build(config, &self.origins, &self.metrics) {
             Ok(live) => live,
             Err(error) => {
                 // The old origins were valid a moment ago.

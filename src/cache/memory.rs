@@ -163,6 +163,12 @@ impl Memory {
         }
     }
 
+    /// What lies in exactly this slot.
+    #[must_use]
+    pub fn slot(&self, slot: KeyHash) -> Option<Slot> {
+        self.cache.get(&slot)
+    }
+
     /// The response that an alias in this slot leads to.
     fn aliased(&self, slot: KeyHash) -> Option<Arc<Entry>> {
         match self.cache.get(&slot) {

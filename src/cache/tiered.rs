@@ -55,6 +55,17 @@ pub struct Found {
     pub verdict: Verdict,
 }
 
+/// Why [`Tiered::find_memory`] has nothing to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotInMemory {
+    /// Nothing lies there.
+    Absent,
+    /// The variant's slot could not be told.
+    Variant,
+    /// A purge hit it.
+    Purged,
+}
+
 /// What the tiers hold now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stats {
@@ -152,7 +163,31 @@ impl Tiered {
         self.memory.vary(root).is_some()
     }
 
-    /// Counts a hit that came out of [`Tiered::get_memory`].
+    /// The response in memory, if no purge hit it, for a request whose variant slot `variant` makes from the
+    /// fields that choose it. Not counted; [`Tiered::count_hit`] when it is served.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn find_memory(
+        &self,
+        root: KeyHash,
+        variant: impl FnOnce(&[HeaderName]) -> Option<KeyHash>,
+    ) -> Result<Arc<Entry>, NotInMemory> {
+        let entry = match self.memory.slot(root) {
+            Some(Slot::Object(entry)) => entry,
+            Some(Slot::Vary(vary)) => {
+                let slot = variant(&vary.names).ok_or(NotInMemory::Variant)?;
+                self.memory.object(slot).ok_or(NotInMemory::Absent)?
+            }
+            Some(Slot::Alias(_)) | None => return Err(NotInMemory::Absent),
+        };
+        match self.log.verdict(&entry) {
+            Verdict::Valid => Ok(entry),
+            Verdict::Stale { .. } | Verdict::Gone => Err(NotInMemory::Purged),
+        }
+    }
+
+    /// Counts a hit that came out of [`Tiered::get_memory`] or [`Tiered::find_memory`].
     pub fn count_hit(&self) {
         self.hit.inc();
     }

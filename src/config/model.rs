@@ -53,6 +53,8 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// Access log and traces.
     pub log: Log,
+    /// Fresh hits in memory are answered in front of the engine where a request is ordinary; default true.
+    pub lane: bool,
     /// Worker threads; 0 = one per core.
     pub threads: usize,
     /// Accepted, but worth a word at start (`insecure_…`, odd combinations).

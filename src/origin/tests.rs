@@ -68,6 +68,7 @@ fn config(origins: Vec<Settings>) -> Config {
             json: false,
             queue_max: 1,
         },
+        lane: true,
         threads: 0,
         warnings: Vec::new(),
     }

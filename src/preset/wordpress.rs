@@ -51,7 +51,8 @@ const OVERRIDES: [&str; 8] = [
 const GATEWAY_PREFIXES: [&str; 3] = ["x-lscache", "esi-", "x-accel-"];
 
 /// Answer headers meant for the gateway, or telling an attacker more than a visitor needs.
-const INTERNAL: [&str; 9] = [
+const INTERNAL: [&str; 10] = [
+    "lsc-cookie",
     "x-powered-by",
     "x-pingback",
     "surrogate-control",
@@ -65,6 +66,16 @@ const INTERNAL: [&str; 9] = [
 
 /// Prefixes of such answer headers.
 const INTERNAL_PREFIXES: [&str; 2] = ["x-litespeed-", "x-accel-"];
+
+/// Request headers that [`request`] reads; a test holds it to that.
+pub(super) const READS: [&str; 6] = [
+    "authorization",
+    "content-length",
+    "cookie",
+    "origin",
+    "transfer-encoding",
+    "x-wp-nonce",
+];
 
 /// See [`super::request`]. The order of the rules is part of the contract: the first that speaks gives
 /// the reason.

@@ -7,11 +7,9 @@ use std::time::SystemTime;
 
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use ipnet::IpNet;
-use popgate_filters::context::{effective_scheme, inherited_country};
 use popgate_filters::{Answer, Headers, RequestParts, Scheme, spoof};
 
 use super::context::{Facts, RequestContext};
-use super::key::{Hashes, Target};
 use super::snoop::Snooping;
 use crate::app::SiteRuntime;
 use crate::cache::policy::reuse::expire;
@@ -21,7 +19,8 @@ use crate::cache::{Entry, Times};
 use crate::config::PurgeProtocol;
 use crate::geo::Geo;
 use crate::preset::{self, CacheRequest, RequestVerdict};
-use crate::visitor;
+use crate::serve::client::client;
+use crate::serve::key::{self, Hashes, Target};
 
 /// Settles who asks, from where and by which scheme; drops what only trusted peers may say. `connection` is
 /// the scheme spoken with the peer.
@@ -32,27 +31,18 @@ pub fn learn_visitor(
     headers: &mut dyn Headers,
     facts: &mut Facts,
 ) {
-    let who = visitor::of_request(peer, trusted, headers);
-    // Nobody else is believed.
-    let value = |name: &'static str| {
-        let name = who.peer_trusted.then(|| http::HeaderName::from_static(name))?;
-        headers.get(&name).map(|value| value.as_bytes().to_owned())
-    };
-    facts.scheme = effective_scheme(
-        connection,
-        who.peer_trusted,
-        value("x-forwarded-proto").as_deref(),
-    );
-    facts.inherited_country = inherited_country(who.peer_trusted, value("cf-ipcountry").as_deref());
-    facts.forwarded_host = value("x-forwarded-host").and_then(|value| String::from_utf8(value).ok());
-    facts.geo = geo.lookup(who.ip);
+    let asks = client(peer, connection, trusted, headers);
+    facts.scheme = asks.scheme;
+    facts.inherited_country = asks.inherited_country;
+    facts.forwarded_host = asks.forwarded_host;
+    facts.geo = geo.lookup(asks.visitor.ip);
     facts.peer = peer;
-    if who.peer_trusted {
+    if asks.visitor.peer_trusted {
         spoof::strip_trusted(headers);
     } else {
         spoof::strip(headers);
     }
-    facts.visitor = who;
+    facts.visitor = asks.visitor;
 }
 
 /// What the filters at the request point made of a request.
@@ -115,13 +105,19 @@ pub fn chooses_own_page(site: &SiteRuntime, headers: &HeaderMap) -> bool {
     site.config.purge.speaks(PurgeProtocol::Litespeed) && site.vary_cookies.chosen_by(headers, in_key)
 }
 
-/// Preset, then policy: may the cache be asked?
+/// Preset, then policy: may the cache be asked, and with what? `headers` may be all of the request's, or those
+/// that preset and policy read.
 #[must_use]
-pub fn decide_lookup(site: &SiteRuntime, method: &Method, uri: &Uri, headers: &HeaderMap) -> LookupDecision {
+pub fn may_look_up(
+    site: &SiteRuntime,
+    method: &Method,
+    (path, query): (&str, Option<&str>),
+    headers: &HeaderMap,
+) -> (RequestDecision, Option<CacheRequest>) {
     let facts = preset::RequestFacts {
         method,
-        path: uri.path(),
-        query: uri.query(),
+        path,
+        query,
         headers,
     };
     let (bypass, request) = match preset::request(site.config.rules(), &facts) {
@@ -130,6 +126,13 @@ pub fn decide_lookup(site: &SiteRuntime, method: &Method, uri: &Uri, headers: &H
     };
     let decision = request_decision(method, headers, &site.config.cache, bypass);
     let request = request.filter(|_| matches!(decision, RequestDecision::Lookup(_)));
+    (decision, request)
+}
+
+/// [`may_look_up`], and under which target.
+#[must_use]
+pub fn decide_lookup(site: &SiteRuntime, method: &Method, uri: &Uri, headers: &HeaderMap) -> LookupDecision {
+    let (decision, request) = may_look_up(site, method, (uri.path(), uri.query()), headers);
     let target = request
         .as_ref()
         .filter(|request| request.query.as_deref() != uri.query())
@@ -192,10 +195,10 @@ pub fn key_of(cx: &RequestContext, site: &SiteRuntime, uri: &Uri, headers: &Head
     };
     let context = cx.filter_context(site);
     let mut fields = headers.clone();
-    let parts = super::key::parts(site, &context, target, &mut fields);
+    let parts = key::parts(site, &context, target, &mut fields);
     site.chain.upstream_request(&context, &mut fields);
     KeyAndFields {
-        hashes: super::key::of(&parts, target.port),
+        hashes: key::of(&parts, target.port),
         parts,
         fields,
     }

@@ -12,6 +12,7 @@ use crate::advise::Missed;
 use crate::cache::policy::BypassReason;
 use crate::cache::status::Outcome;
 use crate::preset;
+use crate::serve::status_label::status_label;
 use crate::telemetry::{AccessLine, rfc3339};
 
 /// Last hook of a request.
@@ -57,7 +58,9 @@ fn count(gateway: &Gateway, session: &Session, cx: &RequestContext) {
     }
     let site = cx.site.as_ref().map_or("", |site| site.config.name.as_str());
     let cache = cx.outcome.map_or("dynamic", |outcome| outcome.label());
-    let status = status_label(session);
+    let status = session
+        .response_written()
+        .map_or("0", |response| status_label(response.status));
     metrics.requests.with_label_values(&[site, status, cache]).inc();
     metrics
         .request_seconds
@@ -93,33 +96,6 @@ fn advise(gateway: &Gateway, session: &Session, cx: &RequestContext) {
     };
     gateway.app.advisor.note(&site.config.name, &missed);
 }
-
-/// Statuses are the origin's choice: only registered ones become label values.
-fn status_label(session: &Session) -> &'static str {
-    let status = session.response_written().map(|response| response.status);
-    match status {
-        None => "0",
-        Some(status) => match status.canonical_reason() {
-            // The text of a registered status is static, and so is this table.
-            Some(_) => STATUSES
-                .iter()
-                .find(|(code, _)| *code == status.as_u16())
-                .map_or("other", |(_, text)| text),
-            None => "other",
-        },
-    }
-}
-
-macro_rules! statuses {
-    ($($code:literal)*) => { &[$(($code, stringify!($code))),*] };
-}
-
-/// Registered statuses as label values.
-const STATUSES: &[(u16, &str)] = statuses!(
-    101 200 201 202 203 204 205 206 207 208 226 300 301 302 303 304 305 307 308 400 401 402 403 404 405 406 407 408
-    409 410 411 412 413 414 415 416 417 418 421 422 423 424 425 426 428 429 431 451 500 501 502 503 504 505 506 507
-    508 510 511
-);
 
 fn write_line(gateway: &Gateway, session: &Session, error: Option<&Error>, cx: &RequestContext) {
     let request = session.req_header();

@@ -161,7 +161,7 @@ impl Sender<'_> {
         if same || (!Arc::ptr_eq(other, site) && self.may_purge(other, headers)) {
             return self.purge(other, Some(&host), &understood.ask).await;
         }
-        Err(PurgeError::OtherSite(host))
+        Err(PurgeError::OtherSite(host.into_owned()))
     }
 }
 

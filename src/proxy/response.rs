@@ -105,6 +105,9 @@ pub fn finish(
         let merged = merge_304(&response.headers, fresh, gateway.app.clock.now());
         super::headers::replace(response, &merged);
     }
+    if cx.facts.version != http::Version::HTTP_2 {
+        super::headers::spell(response);
+    }
     let outcome = outcome(session, cx);
     cx.outcome = Some(outcome);
     super::login_loop::note(gateway, cx, response);
@@ -128,7 +131,7 @@ pub fn finish(
             age,
         );
         if let Some(said) = said {
-            response.insert_header(header::CACHE_CONTROL, said)?;
+            response.insert_header(header::CACHE_CONTROL, said.as_ref())?;
         }
     }
     if site.config.cache.debug_headers {

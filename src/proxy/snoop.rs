@@ -3,6 +3,7 @@
 //! What a write changes is said by [`crate::preset::snoop`]; here its answer is read along, purges are
 //! held within bounds and applied.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Instant;
@@ -216,7 +217,8 @@ fn hosts(host: &str, also_on: Option<String>) -> Vec<String> {
         also_on
             .as_deref()
             .and_then(super::normalise::host_of)
-            .filter(|also| also != host),
+            .filter(|also| also != host)
+            .map(Cow::into_owned),
     );
     hosts
 }

@@ -76,6 +76,7 @@ metrics! {
     connections: gauge "popgate_connections" [] "Client connections open now.";
     connections_max: gauge "popgate_connections_max" [] "Client connections allowed (limits.connections).";
     connections_total: counters "popgate_connections_total" ["result"] "Client connections: accepted, tls_failed, proxy_header_failed.";
+    lane_passed: counters "popgate_lane_passed_total" ["reason"] "Requests that the lane for fresh hits left to the proxy, by the first reason found: absent (not in memory), not_fresh, purged, preset, cookie, method, ...";
     cache_lookups: counters "popgate_cache_lookups_total" ["tier", "result"] "Lookups in a cache tier (memory, redis): hit, miss, error, skipped (breaker open), corrupt.";
     cache_bytes: gauges "popgate_cache_bytes" ["tier"] "Bytes held by a cache tier, keys and headers counted.";
     cache_bytes_max: gauges "popgate_cache_bytes_max" ["tier"] "Bytes a cache tier may hold.";

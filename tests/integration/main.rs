@@ -27,6 +27,7 @@ macro_rules! on_both_wires {
 }
 
 mod advise;
+mod agreement;
 mod cache_hits;
 mod cloaking;
 mod collapse;
@@ -38,6 +39,7 @@ mod freshness;
 mod geo_databases;
 mod harness;
 mod invalidation;
+mod lane;
 mod leaks;
 mod lifecycle;
 mod listeners;

@@ -161,6 +161,7 @@ fn entry(slot: u128, body: usize, log: &PurgeLog) -> Entry {
         },
         seq: log.head(),
         tags: Box::default(),
+        wire: Default::default(),
         searched: Default::default(),
     }
 }

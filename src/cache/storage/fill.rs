@@ -17,7 +17,7 @@ use super::{CacheStorage, Lookup, Storing};
 use crate::cache::entry::Searched;
 use crate::cache::policy::vary::{content_language, language_slot, variant_slot};
 use crate::cache::refusals::Refusal;
-use crate::cache::{Entry, Times, tags};
+use crate::cache::{Entry, Times, Wire, tags};
 use crate::preset;
 
 /// Words for what became of an answer, as the metric's label has them.
@@ -114,6 +114,7 @@ impl Fill {
             query: lookup.query.as_deref().map(Into::into),
             status: self.status,
             tags,
+            wire: Wire::default(),
             headers,
             body,
             times,

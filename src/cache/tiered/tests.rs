@@ -88,6 +88,7 @@ fn entry(tiered: &Tiered, base: u128, slot: KeyHash, body: &'static str, now: Sy
         },
         seq: tiered.head(),
         tags: ["home".into()].into(),
+        wire: Default::default(),
         searched: Default::default(),
     }
 }

@@ -158,7 +158,7 @@ fn the_defaults_are_those_the_model_promises() {
         json: false,
         queue_max: 8192,
     };
-    assert_eq!((config.log, config.threads), (log, 0));
+    assert_eq!((config.log, config.threads, config.lane), (log, 0, true));
     assert!(config.warnings.is_empty() && config.trusted_proxies.is_empty());
 }
 

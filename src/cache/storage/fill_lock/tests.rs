@@ -96,6 +96,7 @@ impl Cache {
             },
             seq: self.tiers.head(),
             tags: [].into(),
+            wire: Default::default(),
             searched: Default::default(),
         };
         self.tiers.put(entry, &[]);

@@ -343,6 +343,7 @@ fn headers_for_the_gateway_stay_inside() {
         "x-powered-by",
         "surrogate-key",
         "x-litespeed-tag",
+        "lsc-cookie",
         "x-accel-redirect",
     ] {
         assert!(
