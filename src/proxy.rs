@@ -77,8 +77,6 @@ pub struct Inner {
     pub uncacheable: &'static Uncacheable,
     /// Made-up URLs seen lately.
     second_sight: second_sight::SecondSight,
-    /// Which copies have leaked.
-    sentinel: sentinel::Sentinel,
     /// Sites whose login page redirects to itself.
     login_loops: login_loop::Told,
     /// Longest wait for another request's fetch.
@@ -122,7 +120,6 @@ impl Gateway {
                     .except_for(Arc::clone(&app.cache)),
             )),
             second_sight: second_sight::SecondSight::default(),
-            sentinel: sentinel::Sentinel::default(),
             login_loops: login_loop::Told::default(),
             lock_wait: settings.lock_wait,
             rays: Rays::new(&live.config.pop, rand::random()),

@@ -31,7 +31,7 @@ const AT_WORK_MAX: usize = 1;
 /// Most bytes of an answer that is fetched.
 const BODY_MAX: usize = 4 << 20;
 /// Why a request passes.
-const LEAK: BypassReason = BypassReason::Preset("leak-suspected");
+pub const LEAK: BypassReason = BypassReason::Preset("leak-suspected");
 
 /// Fields of the visitor that an anonymous request keeps: they choose a language or a form, not a person.
 static KEPT: [HeaderName; 4] = [
@@ -42,7 +42,7 @@ static KEPT: [HeaderName; 4] = [
 ];
 
 /// What the sentinel knows.
-pub(super) struct Sentinel {
+pub struct Sentinel {
     epoch: Instant,
     waiting: Arc<Semaphore>,
     at_work: Arc<Semaphore>,
@@ -94,18 +94,23 @@ struct Check {
     ask: Ask,
 }
 
+impl Sentinel {
+    /// Whether requests for a URL pass, because a copy of it has leaked lately.
+    #[must_use]
+    pub fn passes(&self, base: KeyHash) -> bool {
+        self.passing_now.load(Ordering::Relaxed) != 0
+            && self.passing.lock().passes(base, self.epoch.elapsed())
+    }
+}
+
 /// Passes a request for what has leaked lately. True when it passes.
 pub(super) fn pass_leaked(gateway: &Gateway, cx: &mut RequestContext, base: KeyHash) -> bool {
-    let sentinel = &gateway.sentinel;
+    let sentinel = &gateway.app.sentinel;
     if sentinel.passing_now.load(Ordering::Relaxed) == 0 {
         return false;
     }
-    let passes = {
-        let mut passing = sentinel.passing.lock();
-        let passes = passing.passes(base, sentinel.epoch.elapsed());
-        count_passing(gateway, &passing);
-        passes
-    };
+    let passes = sentinel.passes(base);
+    count_passing(gateway, &sentinel.passing.lock());
     if passes {
         cx.cache.bypass = Some(LEAK);
         cx.cache.request = None;
@@ -115,6 +120,7 @@ pub(super) fn pass_leaked(gateway: &Gateway, cx: &mut RequestContext, base: KeyH
 
 fn count_passing(gateway: &Gateway, passing: &Passing) {
     gateway
+        .app
         .sentinel
         .passing_now
         .store(passing.len(), Ordering::Relaxed);
@@ -158,7 +164,7 @@ pub fn offer(gateway: &Gateway, hit: &Hit<'_>) {
     if !is_readable(&stored(hit.entry)) || was_chosen(gateway, hit.entry) {
         return;
     }
-    let Ok(place) = Arc::clone(&gateway.sentinel.waiting).try_acquire_owned() else {
+    let Ok(place) = Arc::clone(&gateway.app.sentinel.waiting).try_acquire_owned() else {
         count(gateway, hit.site, "dropped");
         return;
     };
@@ -170,7 +176,7 @@ pub fn offer(gateway: &Gateway, hit: &Hit<'_>) {
     };
     let gateway = gateway.clone();
     tokio::spawn(async move {
-        let Ok(_at_work) = gateway.sentinel.at_work.acquire().await else {
+        let Ok(_at_work) = gateway.app.sentinel.at_work.acquire().await else {
             return;
         };
         let result = look(&gateway, &check).await;
@@ -185,8 +191,8 @@ fn was_chosen(gateway: &Gateway, entry: &Entry) -> bool {
     let made = entry.times.stored_at.duration_since(std::time::UNIX_EPOCH);
     let made = made.unwrap_or_default().as_nanos().to_be_bytes();
     let copy = KeyHash::of(&[&entry.slot.bytes(), &made]);
-    let now = gateway.sentinel.epoch.elapsed();
-    gateway.sentinel.chosen.lock().see(copy, Duration::MAX, now)
+    let now = gateway.app.sentinel.epoch.elapsed();
+    gateway.app.sentinel.chosen.lock().see(copy, Duration::MAX, now)
 }
 
 /// The request that nobody in particular would send for the same copy.
@@ -279,7 +285,7 @@ fn is_served(gateway: &Gateway, check: &Check) -> bool {
 
 /// Takes a URL out of the cache, everywhere and with all its variants, and lets it pass here for a while.
 async fn withdraw(gateway: &Gateway, check: &Check, suspicions: &[Suspicion]) {
-    let sentinel = &gateway.sentinel;
+    let sentinel = &gateway.app.sentinel;
     let base = check.entry.base;
     let time = check.site.config.cache.leak_pass;
     let now = sentinel.epoch.elapsed();

@@ -279,3 +279,23 @@ async fn sites_may_do_without_and_standard_ones_do() {
     }
     assert_eq!(origin.count(), 2);
 }
+
+#[tokio::test]
+async fn popgate_why_says_that_a_page_passes_because_it_leaked() {
+    let origin = nth(|n, _| match n {
+        1 => page("<p>Hello, Alice</p>"),
+        _ => page(""),
+    })
+    .await;
+    let gateway = watched(&origin).await;
+    gateway.get("/").await.expect(200, "MISS");
+    gateway.get("/").await.expect(200, "HIT");
+    checked(&gateway, "leak", 1.0).await;
+    let question = json!({ "url": format!("http://{SITE}/") });
+    let request = Req::new("POST", "/why").body(question.to_string());
+    let told = gateway.admin(request).await.unwrap().text();
+    assert!(
+        told.contains("leak-suspected") && told.contains("only one person"),
+        "{told}"
+    );
+}
