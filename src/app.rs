@@ -28,6 +28,7 @@ use crate::geo::{Geo, GeoError};
 use crate::kv::{self, KvHandle, KvOpenError};
 use crate::origin::{BuildError, Origin, Origins};
 use crate::proxy::connect::{Roots, roots};
+use crate::proxy::sentinel::Sentinel;
 use crate::proxy::snoop::Snooping;
 use crate::purging::vary_cookies::VaryCookies;
 use crate::redis_link::{RedisLink, RedisLinkError};
@@ -57,6 +58,8 @@ pub struct App {
     pub origins: Origins,
     /// What writes changed.
     pub snooping: Snooping,
+    /// Which copies have leaked.
+    pub sentinel: Sentinel,
     /// What lowers the hit ratio.
     pub advisor: Advisor,
     /// The access log.
@@ -192,6 +195,7 @@ impl App {
             kv: ArcSwap::new(kv),
             origins,
             snooping: Snooping::default(),
+            sentinel: Sentinel::default(),
             advisor: Advisor::default(),
             access_log: ArcSwap::from_pointee(access_log),
             admin_token: ArcSwapOption::new(admin_token),

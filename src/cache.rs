@@ -1,6 +1,7 @@
 //! The HTTP cache: keys, policy, tiers and purges.
 
 pub mod codec;
+pub mod coding;
 pub mod entry;
 pub mod key;
 pub mod memory;
@@ -8,6 +9,7 @@ pub mod policy;
 pub mod purge;
 pub mod redis;
 pub mod refusals;
+pub mod second_sight;
 pub mod status;
 pub mod storage;
 pub mod tags;

@@ -21,6 +21,7 @@ use crate::preset::PageClass;
 use crate::proxy::context::RequestContext;
 use crate::proxy::decide::{self, Filtered, KeyAndFields, LookupDecision};
 use crate::proxy::normalise;
+use crate::proxy::sentinel::LEAK;
 use crate::purging::{access, protocol};
 use crate::telemetry::rfc3339;
 use input::Asked;
@@ -220,7 +221,14 @@ impl Inquiry<'_> {
         if let Some(target) = &decided.target {
             retarget(&mut parts.uri, target);
         }
+        if let Some(request) = &decided.request {
+            decide::normal_fields(site, request, &mut parts.headers);
+        }
+        self.cx.cache.request = decided.request.clone();
         let key = decide::key_of(&self.cx, site, &parts.uri, &parts.headers);
+        if self.app.sentinel.passes(key.hashes.base) {
+            return bypass(LEAK);
+        }
         let subject = stored::Place {
             host: &self.cx.facts.authority.host,
             path: &normal_percent(parts.uri.path()),
@@ -278,6 +286,7 @@ fn bypass(reason: BypassReason) -> Verdict {
         BypassReason::Preset("path") => "a path that is personal or acts",
         BypassReason::Preset("authorization") => "the request carries credentials",
         BypassReason::Preset("query") => "a parameter that acts or previews",
+        LEAK => "a copy of it has shown what only one person should see, so it passes for a while",
         BypassReason::Preset(_) => "a rule of the site's preset",
     };
     let text = format!("passed to the origin, neither looked up nor stored: {text}");

@@ -17,6 +17,7 @@
 //! | [`geo`] | where an address is |
 //! | [`preset`] | rules of the application behind a site (WordPress) |
 //! | [`cache`] | keys, RFC 9111 policy, tiers, purges |
+//! | [`sentinel`] | does a shared copy show what only one person should see? |
 //! | [`purging`] | purge protocols that plugins and programs speak |
 //! | [`origin`] | servers, balancing, health, connection caps |
 //! | [`kv`] | key-value store behind endpoints |
@@ -47,6 +48,7 @@ pub mod preset;
 pub mod proxy;
 pub mod purging;
 pub mod redis_link;
+pub mod sentinel;
 pub mod serve;
 pub mod server;
 pub mod site;

@@ -11,11 +11,15 @@ mod h2;
 pub mod headers;
 pub mod invalidate;
 pub mod log;
+mod login_loop;
 pub mod normalise;
 mod patient;
 pub mod purge;
+mod refetch;
 pub mod request;
 pub mod response;
+mod second_sight;
+pub mod sentinel;
 pub mod snoop;
 pub mod uncacheable;
 pub mod upstream;
@@ -69,6 +73,10 @@ pub struct Inner {
     pub lock: &'static FillLock,
     /// Keys that turned out uncacheable.
     pub uncacheable: &'static Uncacheable,
+    /// Made-up URLs seen lately.
+    second_sight: second_sight::SecondSight,
+    /// Sites whose login page redirects to itself.
+    login_loops: login_loop::Told,
     /// Request ids.
     pub rays: Rays,
     server: std::sync::OnceLock<Arc<HttpProxy<Gateway>>>,
@@ -106,6 +114,8 @@ impl Gateway {
                 Uncacheable::new(settings.uncacheable_memory, app.clock.clone())
                     .except_for(Arc::clone(&app.cache)),
             )),
+            second_sight: second_sight::SecondSight::default(),
+            login_loops: login_loop::Told::default(),
             rays: Rays::new(&live.config.pop, rand::random()),
             server: std::sync::OnceLock::new(),
             app,

@@ -227,6 +227,7 @@ fn base(
         port: None,
         path,
         query: query.as_deref(),
+        chosen: &[],
     };
     hashes(site, &cx, target, &mut http::HeaderMap::new()).base
 }

@@ -27,7 +27,7 @@ use super::tiered::Tiered;
 use super::{Entry, KeyHash, PurgeSeq, Times};
 use crate::clock::Clock;
 use crate::config::{Preset, Wordpress};
-use crate::preset::PageClass;
+use crate::preset::{self, PageClass};
 use crate::purging::litespeed;
 use crate::purging::vary_cookies::carries_any;
 use crate::telemetry::Metrics;
@@ -42,6 +42,8 @@ pub struct Lookup {
     pub base: KeyHash,
     /// Hash of `base`, scheme and what filters added: the root of the variants.
     pub root: KeyHash,
+    /// The site's name, for metrics.
+    pub site: String,
     /// Host in the key.
     pub host: String,
     /// Path in the key, percent-encodings in upper case.
@@ -166,7 +168,7 @@ impl Storage for CacheStorage {
                 .store(self.tiers.varies(lookup.root), Ordering::Relaxed);
             return Ok(None);
         };
-        if is_for_others(&found.entry, &lookup.request) {
+        if is_for_others(&found.entry, &lookup.request, &lookup.wordpress) {
             return Ok(None);
         }
         let purged_at = match found.verdict {
@@ -213,8 +215,9 @@ impl Storage for CacheStorage {
         let (Some((lookup, entry)), Some(storing)) = (found, meta.extensions().get::<Storing>()) else {
             return Ok(false);
         };
+        let times = renewed(lookup, &entry, storing.times);
         self.tiers
-            .refresh(&entry, meta.headers().clone(), storing.times, lookup.seq);
+            .refresh(&entry, meta.headers().clone(), times, lookup.seq);
         Ok(true)
     }
 
@@ -233,10 +236,17 @@ impl Storage for CacheStorage {
     }
 }
 
+/// The life that a stored object gets by being validated: see to it that what must be gone at some time is.
+#[must_use]
+pub fn renewed(lookup: &Lookup, entry: &Entry, times: Times) -> Times {
+    fill::renewed(lookup, entry, times)
+}
+
 /// Whether a stored object depends on a cookie that this request has and its own did not.
 #[must_use]
-pub fn is_for_others(entry: &Entry, request: &HeaderMap) -> bool {
-    let cookies = litespeed::vary_cookies(&entry.headers);
+pub fn is_for_others(entry: &Entry, request: &HeaderMap, wordpress: &Wordpress) -> bool {
+    let mut cookies = litespeed::vary_cookies(&entry.headers);
+    cookies.retain(|name| !preset::keys_cookie(wordpress, name));
     !cookies.is_empty() && carries_any(request, &cookies)
 }
 

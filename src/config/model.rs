@@ -368,6 +368,10 @@ pub struct SiteCache {
     pub store_set_cookie: bool,
     /// `Cache-Status` and `X-Cache` to clients; default true.
     pub debug_headers: bool,
+    /// One of so many hits is fetched again anonymously and compared; 0: none (default of `standard`).
+    pub leak_check: u32,
+    /// How long a URL passes after its stored copy has leaked; default 10 min.
+    pub leak_pass: Duration,
 }
 
 /// Which request directives a site honours.

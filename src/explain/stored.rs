@@ -55,7 +55,7 @@ pub(super) async fn look(
     let found = examined
         .found
         .as_ref()
-        .filter(|found| !is_for_others(&found.entry, &key.fields));
+        .filter(|found| !is_for_others(&found.entry, &key.fields, &site.config.wordpress));
     let judged = found.map(|found| {
         let purged_at = match found.verdict {
             purge::Verdict::Stale { at } => Some(at),

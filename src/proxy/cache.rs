@@ -17,6 +17,8 @@ use super::context::{Key, RequestContext, Validation};
 use super::decide;
 use super::freshen;
 use super::request::mark_background;
+use super::second_sight;
+use super::sentinel;
 use crate::app::SiteRuntime;
 use crate::cache::Times;
 use crate::cache::key::normal_percent;
@@ -36,18 +38,22 @@ const LOCK_RETRIES: usize = 3;
 /// Turns the cache on for a request that may be looked up.
 pub fn enable(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext) {
     let Some(site) = cx.site.clone() else { return };
-    if cx.cache.bypass.is_some() {
+    if cx.cache.bypass.is_some() || cx.probe {
         return;
     }
     let Some(class) = cx.cache.request.as_ref().map(|request| request.class) else {
         return;
     };
     let lookup = lookup_for(gateway, session, cx, &site, class);
+    if sentinel::pass_leaked(gateway, cx, lookup.base) {
+        return;
+    }
     cx.cache.key = Some(Key {
         base: lookup.base,
         root: lookup.root,
         seq: lookup.seq,
     });
+    second_sight::see(gateway, cx);
     let lock = may_hold_others(gateway, session, cx, &lookup).then_some(gateway.lock as &CacheKeyLockImpl);
     cx.cache.lookup = Some(lookup);
     let mut waits = CacheOptionOverrides::default();
@@ -62,8 +68,8 @@ pub fn enable(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext)
     );
 }
 
-/// Whether others may wait for this request's fetch: not where its answer is likely for it alone, nor
-/// where each use needs a validation of its own.
+/// Whether others may wait for this request's fetch: not where its answer is likely for it alone or will not
+/// be stored, nor where each use needs a validation of its own.
 fn may_hold_others(gateway: &Gateway, session: &Session, cx: &RequestContext, lookup: &Lookup) -> bool {
     let for_itself =
         cx.cache.directives.no_store || session.req_header().headers.contains_key(header::AUTHORIZATION);
@@ -74,7 +80,7 @@ fn may_hold_others(gateway: &Gateway, session: &Session, cx: &RequestContext, lo
             .get_memory(lookup.root, &lookup.request)
             .is_some_and(|entry| entry.times.fresh_until + entry.times.initial_age <= entry.times.stored_at)
     };
-    !for_itself && !never_fresh()
+    !for_itself && !cx.cache.first_sight && !never_fresh()
 }
 
 fn lookup_for(
@@ -89,6 +95,7 @@ fn lookup_for(
     Arc::new(Lookup {
         base: key.hashes.base,
         root: key.hashes.root,
+        site: site.config.name.clone(),
         host: cx.facts.authority.host.clone(),
         path: normal_percent(request.uri.path()).into_owned(),
         query: request
@@ -244,6 +251,10 @@ pub fn decide_store(
         Judged::Store { .. } if !validated && gateway.storage.is_too_large(&head.headers) => {
             Uncacheable(NoCacheReason::ResponseTooLarge)
         }
+        Judged::Store { times, .. } if !validated && !second_sight::admits(gateway, cx, &times, now) => {
+            // It says nothing about the URL that should be remembered.
+            Uncacheable(NoCacheReason::DeclinedToUpstream)
+        }
         Judged::Store { times, vary } => {
             cx.cache.stored_for = Some(times.fresh_until.duration_since(now).unwrap_or_default());
             let stored = stored_headers(&head.headers, now);
@@ -355,7 +366,7 @@ fn apply_policy(
         .lookup
         .as_ref()
         .map_or(&request.headers, |lookup| &lookup.request);
-    let vary_ignore = ignored_vary(site.config.preset, headers);
+    let vary_ignore = preset::ignored_vary(site.config.preset, headers);
     let overrides = Overrides {
         ttl: match rule.freshness {
             Freshness::Policy { default } => Some(default),
@@ -450,19 +461,4 @@ fn capped(times: Times, rule: &StoreRule, request_ttl_max: Option<Duration>) -> 
         times.stale_if_error = Duration::ZERO;
     }
     times
-}
-
-/// Fields in `Vary` that the preset's own rules stand in for.
-fn ignored_vary(preset: crate::config::Preset, headers: &HeaderMap) -> Vec<HeaderName> {
-    let mut ignored = Vec::new();
-    for value in headers.get_all(header::VARY) {
-        for member in value.as_bytes().split(|b| *b == b',') {
-            if let Ok(name) = HeaderName::from_bytes(member.trim_ascii())
-                && preset::ignores_vary(preset, name.as_str())
-            {
-                ignored.push(name);
-            }
-        }
-    }
-    ignored
 }

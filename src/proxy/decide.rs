@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-use http::{HeaderMap, Method, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use ipnet::IpNet;
 use popgate_filters::{Answer, Headers, RequestParts, Scheme, spoof};
 
@@ -101,7 +101,8 @@ impl LookupDecision {
 /// Whether a request has a cookie that chooses a page of its own, as the site's origin has told.
 #[must_use]
 pub fn chooses_own_page(site: &SiteRuntime, headers: &HeaderMap) -> bool {
-    site.config.purge.speaks(PurgeProtocol::Litespeed) && site.vary_cookies.chosen_by(headers)
+    let in_key = |name: &str| preset::keys_cookie(&site.config.wordpress, name);
+    site.config.purge.speaks(PurgeProtocol::Litespeed) && site.vary_cookies.chosen_by(headers, in_key)
 }
 
 /// Preset, then policy: may the cache be asked, and with what? `headers` may be all of the request's, or those
@@ -146,6 +147,26 @@ pub fn decide_lookup(site: &SiteRuntime, method: &Method, uri: &Uri, headers: &H
     }
 }
 
+/// Gives fields of a request that may be looked up their one form: a page is always asked for whole, and images by
+/// the formats that origins know.
+pub fn normal_fields(site: &SiteRuntime, request: &CacheRequest, headers: &mut dyn Headers) {
+    if preset::is_always_whole(request.class) {
+        headers.remove(&header::RANGE);
+        headers.remove(&header::IF_RANGE);
+    }
+    let accepted = headers.get_all(&header::ACCEPT);
+    let mut asked = HeaderMap::new();
+    for value in accepted {
+        asked.append(header::ACCEPT, value.clone());
+    }
+    // Media types and commas: always a valid value.
+    if let Some(accept) = preset::accept_of_images(site.config.preset, request.class, &asked)
+        && let Ok(accept) = HeaderValue::from_str(&accept)
+    {
+        headers.insert(header::ACCEPT, accept);
+    }
+}
+
 /// A request's key and what chooses among the variants under it.
 #[derive(Debug)]
 pub struct KeyAndFields {
@@ -166,6 +187,11 @@ pub fn key_of(cx: &RequestContext, site: &SiteRuntime, uri: &Uri, headers: &Head
         port: cx.facts.authority.port,
         path: uri.path(),
         query: uri.query(),
+        chosen: cx
+            .cache
+            .request
+            .as_ref()
+            .map_or(&[], |request| &request.chosen.key),
     };
     let context = cx.filter_context(site);
     let mut fields = headers.clone();

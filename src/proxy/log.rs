@@ -25,6 +25,9 @@ pub async fn finish(
     // The place at the origin goes to the next request in line before anything is written down.
     cx.upstream.lease = None;
     super::snoop::finish(gateway, cx);
+    if !cx.background {
+        super::sentinel::answered(gateway, session, cx, rand::random());
+    }
     if let Some(deferred) = cx.deferred.take() {
         // A full queue has been counted; the guest is new once more next time.
         let _ = deferred.fire();

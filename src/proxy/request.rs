@@ -14,7 +14,7 @@ use popgate_filters::Scheme;
 use super::context::{Facts, RequestContext};
 use super::decide::{self, Filtered};
 use super::headers::RequestFields;
-use super::{Gateway, answer, normalise, purge, snoop, status_error};
+use super::{Gateway, answer, normalise, purge, refetch, snoop, status_error};
 use crate::cache::policy::request::wants_no_bypass;
 use crate::cache::policy::{BypassReason, RequestDecision};
 use crate::cache::status::{CacheStatus, Outcome};
@@ -34,6 +34,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// A status to answer with before closing.
 pub fn early(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext) -> Result<()> {
     cx.background = session.subrequest_ctx.is_some();
+    cx.probe = refetch::is_probe(session);
     if cx.background {
         ask_for_all(session.req_header_mut());
     }
@@ -58,6 +59,7 @@ pub fn early(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext) 
         }
     };
     cx.facts.authority = authority;
+    cx.facts.method_override = overriding_method(session.req_header());
     learn_visitor(gateway, session, cx);
     normalise::drop_default_port(
         &mut RequestFields(session.req_header_mut()),
@@ -132,6 +134,16 @@ fn ask_for_all(request: &mut RequestHeader) {
     }
 }
 
+/// The method that a POST is to be taken for (`X-HTTP-Method-Override`); of use to applications that know it.
+fn overriding_method(request: &RequestHeader) -> Option<Method> {
+    let mut values = request.headers.get_all("x-http-method-override").iter();
+    let value = values.next().filter(|_| request.method == Method::POST)?;
+    [Method::PUT, Method::PATCH, Method::DELETE]
+        .into_iter()
+        .find(|method| value.as_bytes().eq_ignore_ascii_case(method.as_str().as_bytes()))
+        .filter(|_| values.next().is_none())
+}
+
 /// Client timeouts, anew for each request (Pingora forgets them), and the keep-alive guard: only a
 /// connection that is to be kept may be told for how long, else a request whose framing made Pingora
 /// give the connection up would bring it back to life.
@@ -193,9 +205,14 @@ fn background_facts(request: &RequestHeader) -> (IpAddr, Scheme) {
     )
 }
 
+/// The value of [`BACKGROUND`].
+pub(super) fn background_mark(scheme: &str, ip: IpAddr) -> String {
+    format!("{scheme} {ip}")
+}
+
 /// Notes in a request what its background refresh must know.
 pub fn mark_background(request: &mut RequestHeader, facts: &Facts) {
-    let mark = format!("{} {}", facts.scheme.as_str(), facts.visitor.ip);
+    let mark = background_mark(facts.scheme.as_str(), facts.visitor.ip);
     // Letters, digits and punctuation of an address: always a valid value.
     let _ = request.insert_header(BACKGROUND, mark);
 }
@@ -260,6 +277,9 @@ fn decide_lookup(session: &mut Session, cx: &mut RequestContext, site: &crate::a
             if let Some(target) = &decided.target {
                 // A target that cannot be set stays as it came, and so does its key.
                 let _ = set_target(session.req_header_mut(), target);
+            }
+            if let Some(request) = &decided.request {
+                decide::normal_fields(site, request, &mut RequestFields(session.req_header_mut()));
             }
             cx.cache.request = decided.request;
         }

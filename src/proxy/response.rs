@@ -15,6 +15,7 @@ use super::Gateway;
 use super::cache::is_filling;
 use super::context::{RequestContext, Validation};
 use super::headers::ResponseFields;
+use crate::cache::policy::age::age_value;
 use crate::cache::policy::range::{Asked, asked};
 use crate::cache::policy::validate::{IfRange, if_range, merge_304, not_modified};
 use crate::cache::refusals::Refusal;
@@ -109,6 +110,7 @@ pub fn finish(
     }
     let outcome = outcome(session, cx);
     cx.outcome = Some(outcome);
+    super::login_loop::note(gateway, cx, response);
     remember_refusal(gateway, cx);
     let names: Vec<HeaderName> = response.headers.keys().cloned().collect();
     for name in names {
@@ -117,6 +119,19 @@ pub fn finish(
             || name == crate::cache::policy::targeted::POPGATE_CDN_CACHE_CONTROL
         {
             response.remove_header(&name);
+        }
+    }
+    if let Some(asked) = &cx.cache.request {
+        let age = age_value(&response.headers);
+        let said = preset::for_browsers(
+            site.config.preset,
+            asked.class,
+            response.status,
+            &response.headers,
+            age,
+        );
+        if let Some(said) = said {
+            response.insert_header(header::CACHE_CONTROL, said.as_ref())?;
         }
     }
     if site.config.cache.debug_headers {
@@ -190,7 +205,8 @@ fn write_status(
         } else {
             stored_for.map(whole_seconds)
         },
-        stored: stored_for.is_some(),
+        // A page is judged once it is there as a whole: nobody can say yet that it is stored.
+        stored: stored_for.is_some() && !(is_filling(session) && body_decides(cx, response)),
         collapsed: session.cache.lock_duration().is_some() && from_store,
         fwd_status: cx
             .upstream
@@ -218,6 +234,13 @@ fn is_stored(session: &Session) -> bool {
         session.cache.phase(),
         CachePhase::Miss | CachePhase::Expired | CachePhase::Revalidated
     )
+}
+
+/// Whether the preset looks at the whole body before it is stored.
+fn body_decides(cx: &RequestContext, response: &ResponseHeader) -> bool {
+    cx.site
+        .as_ref()
+        .is_some_and(|site| preset::body_decides(site.config.preset, response.status, &response.headers))
 }
 
 /// What the store had for this request.

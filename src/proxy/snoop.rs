@@ -84,7 +84,7 @@ pub fn begin(session: &Session, cx: &mut RequestContext, site: &SiteRuntime) {
     }
     let request = session.req_header();
     let facts = RequestFacts {
-        method: &request.method,
+        method: cx.facts.method_override.as_ref().unwrap_or(&request.method),
         path: request.uri.path(),
         query: request.uri.query(),
         headers: &request.headers,

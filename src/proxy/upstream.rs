@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use http::header::{
-    ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH, TE, TRANSFER_ENCODING,
+    ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, ETAG, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH, TE,
+    TRANSFER_ENCODING,
 };
 use http::{HeaderName, Method, StatusCode};
 use pingora_core::upstreams::peer::HttpPeer;
@@ -18,7 +19,7 @@ use super::connect::{Wanted, peer};
 use super::context::{RequestContext, Validation};
 use super::headers::RequestFields;
 use super::request::BACKGROUND;
-use crate::cache::policy::validate::speaks_of;
+use crate::cache::policy::validate::{speaks_of, weakly_same, without_weakness};
 use crate::cache::policy::{hop_by_hop, vary};
 use crate::cache::status::Cause;
 use crate::origin::retry::{Attempt, may_retry};
@@ -166,17 +167,18 @@ pub fn request_headers(session: &Session, cx: &RequestContext, request: &mut Req
         request.set_method(Method::HEAD);
     }
     if cached {
-        if cx
-            .cache
-            .request
-            .as_ref()
-            .is_some_and(|request| request.strip_cookies)
-        {
+        if let Some(asked) = cx.cache.request.as_ref().filter(|asked| asked.strip_cookies) {
             request.remove_header(&COOKIE);
+            if !asked.chosen.cookies.is_empty() {
+                request.insert_header(COOKIE, asked.chosen.cookies.as_str())?;
+            }
         }
         // The stored variant must be what the key says: the origin sees the same codings.
         let codings = vary::accept_encoding(&request.headers);
         request.insert_header(ACCEPT_ENCODING, codings)?;
+    }
+    if preset::compares_etags_strongly(preset) {
+        strengthen(request)?;
     }
     // WordPress makes a feed's validators from the second of its last change: they do not tell two changes in
     // one second apart.
@@ -200,7 +202,30 @@ pub fn request_headers(session: &Session, cx: &RequestContext, request: &mut Req
     }
     let mut fields = RequestFields(request);
     site.chain.upstream_request(&cx.filter_context(site), &mut fields);
+    if let Some(method) = &cx.facts.method_override
+        && preset::keeps_method_override(preset)
+    {
+        request.insert_header("X-HTTP-Method-Override", method.as_str())?;
+    }
     super::purge::to_origin(site, request)
+}
+
+/// Asks about entity tags in the form the application gave them, before a server compressed its answer.
+fn strengthen(request: &mut RequestHeader) -> Result<()> {
+    if let Some(tags) = without_weakness(&request.headers) {
+        request.insert_header(IF_NONE_MATCH, tags)?;
+    }
+    Ok(())
+}
+
+/// The answer about a tag that was asked about in its strong form speaks of the stored, weak one.
+fn weaken(response: &mut ResponseHeader, stored: &http::HeaderMap) -> Result<()> {
+    let tags = response.headers.get(ETAG).zip(stored.get(ETAG));
+    if let Some((_, stored)) = tags.filter(|(fresh, stored)| weakly_same(fresh.as_bytes(), stored.as_bytes()))
+    {
+        response.insert_header(ETAG, stored.clone())?;
+    }
+    Ok(())
 }
 
 fn is_grpc(request: &RequestHeader) -> bool {
@@ -264,6 +289,9 @@ pub fn response_headers(cx: &mut RequestContext, response: &mut ResponseHeader) 
     if response.status == StatusCode::NOT_MODIFIED
         && let Some(entry) = &cx.cache.found
     {
+        if preset::compares_etags_strongly(site.config.preset) {
+            weaken(response, &entry.headers)?;
+        }
         note_validation(&mut cx.cache.not_modified, &entry.headers, response);
     }
     Ok(())

@@ -29,6 +29,8 @@ pub struct Target<'a> {
     pub path: &'a str,
     /// As forwarded, without `?`.
     pub query: Option<&'a str>,
+    /// What chooses among the pages of the URL, by name.
+    pub chosen: &'a [(String, String)],
 }
 
 /// Hashes a target: [`of`] its [`parts`].
@@ -64,6 +66,9 @@ pub fn parts(
         headers,
     };
     site.chain.cache_key(cx, &parts, &mut key);
+    for (name, value) in target.chosen {
+        key.add(name, value.as_bytes());
+    }
     key
 }
 

@@ -20,12 +20,13 @@ use popgate_filters::Scheme;
 use prometheus::IntCounter;
 use tokio::time::Instant;
 
-use crate::proxy::Gateway;
+use crate::proxy::{Gateway, sentinel};
+use crate::sentinel::is_chosen;
 use crate::server::head::Request;
 use crate::visitor::is_trusted;
 use decision::{LaneDecision, Pass, decide};
 use fields::Fields;
-use find::Asked;
+use find::{Asked, Hit};
 use report::Report;
 
 /// Bodies up to this size go out with their head in one copy; larger ones beside it, uncopied.
@@ -94,6 +95,29 @@ impl Lane {
         }
     }
 
+    /// Offers some of the hits to the sentinel.
+    fn watch_for_leaks(&self, asked: &Asked<'_>, hit: &Hit, fields: &Fields<'_, '_>) {
+        let one_in = asked.site.config.cache.leak_check;
+        if one_in == 0 || asked.ordinary.head_only || !is_chosen(one_in, rand::random()) {
+            return;
+        }
+        let authority = match asked.port {
+            None => asked.ordinary.host.to_string(),
+            Some(port) => format!("{}:{port}", asked.ordinary.host),
+        };
+        let hit = sentinel::Hit {
+            site: asked.site,
+            entry: &hit.entry,
+            fields: &fields.select(|_| true),
+            scheme: asked.client.scheme.as_str(),
+            authority: &authority,
+            target: asked.ordinary.target.to_owned(),
+            ip: asked.client.visitor.ip,
+            cookies: "",
+        };
+        sentinel::offer(&self.gateway, &hit);
+    }
+
     fn try_answer(&self, request: &Request<'_, '_>, came: Came, out: &mut BytesMut) -> Result<Answer, Pass> {
         let started = Instant::now();
         let app = &self.gateway.app;
@@ -140,6 +164,7 @@ impl Lane {
         };
         write::head(out, &self.gateway, &asked, &hit, status, close)?;
         app.cache.count_hit();
+        self.watch_for_leaks(&asked, &hit, &fields);
         let length = body.len();
         let body = if length <= COPIED_MAX {
             out.extend_from_slice(&body);

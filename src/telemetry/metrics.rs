@@ -84,6 +84,10 @@ metrics! {
     cache_evictions: counters "popgate_cache_evictions_total" ["tier", "reason"] "Objects that left a cache tier: size, expired, replaced, purged.";
     cache_waits: counters "popgate_cache_waits_total" ["result"] "Waits for another request's fetch of the same key, by how they ended: filled, uncacheable, failed (or the client left), slow, timeout.";
     cache_stores: counters "popgate_cache_stores_total" ["result"] "What became of answers that might have been stored: stored, too_large, truncated, or the refusing rule.";
+    leak_checks: counters "popgate_leak_checks_total" ["site", "result"] "Stored pages compared with what anonymous visitors get: clean, changed (it differs, but shows nobody in particular), leak (taken out of the cache), failed (no answer to compare with), dropped (too many waited).";
+    leaks_passing: gauge "popgate_leaks_passing" [] "URLs that pass the cache because a stored page of theirs showed what only one person should see; at most 10000.";
+    nonce_pages: counters "popgate_nonce_pages_total" ["site"] "Pages stored with a WordPress nonce in them (or that could not be read), whose life ends before the nonce's.";
+    made_up_urls: gauge "popgate_made_up_urls" [] "URLs with unknown parameters or search terms that are remembered to be known when they come again; at most 100000.";
     cache_writes_queued: gauge "popgate_cache_writes_queued" [] "Writes waiting for Redis.";
     cache_writes_dropped: counters "popgate_cache_writes_dropped_total" ["reason"] "Writes to Redis given up: queue_full, too_large, breaker_open, error.";
     purges: counters "popgate_purges_total" ["kind"] "Purges by kind: url, tag, regex, prefix, host, everything.";

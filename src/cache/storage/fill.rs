@@ -4,10 +4,11 @@
 //! forgotten. Dropping a fill before its end (the origin broke off) stores nothing.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, ETAG, LAST_MODIFIED};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use pingora_cache::storage::{HandleMiss, MissFinishType};
 use pingora_core::Result;
@@ -68,24 +69,24 @@ impl Fill {
             return "truncated";
         }
         let body = join(self.parts, self.length);
-        let now = self.storage.clock.now();
-        let life = preset::body_check(
-            preset::Rules {
-                preset: lookup.preset,
-                wordpress: &lookup.wordpress,
-            },
-            lookup.class,
-            self.status,
-            &self.headers,
-            &body,
-            now,
-        );
-        let times = match life {
-            Ok(Some(life)) => capped(storing.times, life),
+        let mut headers = self.headers;
+        // A clock that was set back makes nothing younger.
+        let made = made(&storing.times).min(self.storage.clock.now());
+        let times = match end(&lookup, self.status, &headers, &body, made) {
+            Ok(Some(end)) => {
+                self.storage
+                    .metrics
+                    .nonce_pages
+                    .with_label_values(&[lookup.site.as_str()])
+                    .inc();
+                // A 304 would make the page live on, and its nonces with it.
+                headers.remove(ETAG);
+                headers.remove(LAST_MODIFIED);
+                capped(storing.times, end)
+            }
             Ok(None) => storing.times,
             Err(reason) => return reason,
         };
-        let mut headers = self.headers;
         // 204 has no body and no word about its length (RFC 9110 8.6).
         match self.status {
             StatusCode::NO_CONTENT => headers.remove(CONTENT_LENGTH),
@@ -144,9 +145,48 @@ fn join(parts: Vec<Bytes>, length: usize) -> Bytes {
     whole.freeze()
 }
 
-/// Freshness and stale windows cut so that nothing outlives `life`.
-fn capped(times: Times, life: std::time::Duration) -> Times {
-    let end = times.stored_at + life;
+/// When an answer was made at the earliest: after the request for it was sent, and it may have waited in
+/// another cache.
+fn made(times: &Times) -> SystemTime {
+    times
+        .stored_at
+        .checked_sub(times.initial_age)
+        .unwrap_or(UNIX_EPOCH)
+}
+
+/// When a page must be gone, by what is in it.
+fn end(
+    lookup: &Lookup,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    made: SystemTime,
+) -> Result<Option<SystemTime>, &'static str> {
+    let rules = preset::Rules {
+        preset: lookup.preset,
+        wordpress: &lookup.wordpress,
+    };
+    let life = preset::body_check(rules, lookup.class, status, headers, body, made)?;
+    Ok(life.map(|life| made + life))
+}
+
+/// A new life for a stored page, with which nothing in it outlives its time: one that must be gone at some time
+/// gets no more than it had.
+pub(super) fn renewed(lookup: &Lookup, entry: &Entry, times: Times) -> Times {
+    match end(
+        lookup,
+        entry.status,
+        &entry.headers,
+        &entry.body,
+        made(&entry.times),
+    ) {
+        Ok(None) => times,
+        Ok(Some(_)) | Err(_) => capped(times, entry.times.dead_at(Duration::ZERO)),
+    }
+}
+
+/// Freshness and stale windows cut so that nothing lives after `end`.
+fn capped(times: Times, end: SystemTime) -> Times {
     let fresh_until = times.fresh_until.min(end);
     let left = end.duration_since(fresh_until).unwrap_or_default();
     Times {

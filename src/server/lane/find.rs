@@ -20,7 +20,7 @@ use crate::cache::policy::{Directives, RequestDecision, Reuse};
 use crate::cache::tiered::NotInMemory;
 use crate::config::{Preset, PurgeProtocol, RequestDirectives};
 use crate::endpoint::{self, Route};
-use crate::preset;
+use crate::preset::{self, CacheRequest, PageClass};
 use crate::proxy::normalise::default_port;
 use crate::proxy::{Gateway, decide};
 use crate::purging::{self, litespeed};
@@ -63,6 +63,8 @@ pub struct Hit {
     pub entry: Arc<Entry>,
     /// The client's copy is good.
     pub not_modified: bool,
+    /// What was asked for.
+    pub class: PageClass,
 }
 
 impl<'a> Asked<'a> {
@@ -158,13 +160,14 @@ pub fn find(gateway: &Gateway, asked: &Asked<'_>, fields: &mut Fields<'_, '_>) -
         Route::FastUser | Route::MethodNotAllowed => return Err(Pass::Endpoint),
     }
     let headers = read_by_policy(asked, fields);
-    let (query, directives) = decide_lookup(asked, query.as_deref(), &headers)?;
+    let (request, directives) = decide_lookup(asked, query.as_deref(), &headers)?;
     let target = Target {
         scheme: asked.client.scheme.as_str(),
         host: &asked.ordinary.host,
         port: asked.port,
         path: asked.ordinary.path,
-        query: query.as_deref(),
+        query: request.query.as_deref(),
+        chosen: &[],
     };
     let key = hashes(site, &asked.context(), target, fields);
     let variant = |names: &[HeaderName]| {
@@ -199,6 +202,7 @@ pub fn find(gateway: &Gateway, asked: &Asked<'_>, fields: &mut Fields<'_, '_>) -
         not_modified: asked.ordinary.marks.condition
             && not_modified(&headers, entry.status, &entry.headers, asked.now),
         entry,
+        class: request.class,
     })
 }
 
@@ -232,17 +236,19 @@ fn run_filters<'a>(asked: &Asked<'a>, fields: &mut Fields<'_, '_>) -> Result<Opt
 }
 
 /// Preset, then policy, as the proxy asks them; the query they key by, and what the client asks of the cache.
-fn decide_lookup<'q>(
+fn decide_lookup(
     asked: &Asked<'_>,
-    query: Option<&'q str>,
+    query: Option<&str>,
     headers: &HeaderMap,
-) -> Result<(Option<Cow<'q, str>>, Directives), Pass> {
+) -> Result<(CacheRequest, Directives), Pass> {
     let place = (asked.ordinary.path, query);
     match decide::may_look_up(asked.site, asked.method(), place, headers) {
         (RequestDecision::Lookup(directives), Some(request))
             if !decide::chooses_own_page(asked.site, headers) =>
         {
-            Ok((request.query.map(Cow::Owned), directives))
+            // What chooses among the pages of a URL is looked at by the proxy.
+            let plain = request.chosen.key.is_empty();
+            plain.then_some((request, directives)).ok_or(Pass::Vary)
         }
         _ => Err(Pass::Bypass),
     }

@@ -1,7 +1,9 @@
 //! The head of a hit: the lines laid out with the entry, and the few that each answer makes anew.
 
+use std::borrow::Cow;
+
 use bytes::{BufMut as _, BytesMut};
-use http::header::{AGE, CONNECTION, CONTENT_LENGTH};
+use http::header::{AGE, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::decision::Pass;
@@ -63,6 +65,10 @@ fn put_laid_out(out: &mut BytesMut, gateway: &Gateway, asked: &Asked<'_>, hit: &
     for part in lines {
         out.put_slice(part);
     }
+    if let Some(said) = for_browsers(asked, hit) {
+        out.put_slice(b"Cache-Control");
+        put_value(out, said.as_bytes());
+    }
     out.put_slice(b"Age: ");
     put_number(out, entry.times.age(asked.now).as_secs());
     if config.cache.debug_headers {
@@ -80,6 +86,17 @@ fn put_laid_out(out: &mut BytesMut, gateway: &Gateway, asked: &Asked<'_>, hit: &
     out.put_slice(b"\r\n");
 }
 
+/// What the preset tells browsers where the origin says nothing.
+fn for_browsers(asked: &Asked<'_>, hit: &Hit) -> Option<Cow<'static, str>> {
+    let entry = &hit.entry;
+    let status = match hit.not_modified {
+        true => StatusCode::NOT_MODIFIED,
+        false => entry.status,
+    };
+    let age = entry.times.age(asked.now);
+    preset::for_browsers(asked.site.config.preset, hit.class, status, &entry.headers, age)
+}
+
 /// The way with filters that act on hits, and with the word of other caches: the header as a map.
 fn assemble(gateway: &Gateway, asked: &Asked<'_>, hit: &Hit, status: StatusCode) -> Result<HeaderMap, Pass> {
     let entry = &hit.entry;
@@ -92,6 +109,12 @@ fn assemble(gateway: &Gateway, asked: &Asked<'_>, hit: &Hit, status: StatusCode)
         if dropped || (hit.not_modified && is_not_in_304(&name)) {
             headers.remove(name);
         }
+    }
+    if let Some(said) = for_browsers(asked, hit) {
+        headers.insert(
+            CACHE_CONTROL,
+            HeaderValue::from_str(&said).map_err(|_| Pass::Form)?,
+        );
     }
     headers.insert(AGE, HeaderValue::from(entry.times.age(asked.now).as_secs()));
     if config.cache.debug_headers {

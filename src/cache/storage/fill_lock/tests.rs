@@ -69,6 +69,7 @@ impl Cache {
         engine_key(Arc::new(Lookup {
             base: KeyHash(1),
             root: KeyHash(1),
+            site: "blog.example".into(),
             host: "blog.example".into(),
             path: "/".into(),
             query: None,
