@@ -263,7 +263,7 @@ pub fn for_browsers(
     status: StatusCode,
     headers: &HeaderMap,
     age: Duration,
-) -> Option<String> {
+) -> Option<std::borrow::Cow<'static, str>> {
     match preset {
         Preset::Standard => None,
         Preset::Wordpress => wordpress::for_browsers(class, status, headers, age),

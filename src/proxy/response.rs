@@ -126,7 +126,7 @@ pub fn finish(
             age,
         );
         if let Some(said) = said {
-            response.insert_header(header::CACHE_CONTROL, said)?;
+            response.insert_header(header::CACHE_CONTROL, said.as_ref())?;
         }
     }
     if site.config.cache.debug_headers {

@@ -1,5 +1,6 @@
 //! What browsers say about themselves, and what they are told.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode, header};
@@ -53,11 +54,11 @@ pub(in crate::preset) fn for_browsers(
     status: StatusCode,
     headers: &HeaderMap,
     age: Duration,
-) -> Option<String> {
+) -> Option<Cow<'static, str>> {
     let silent = ![header::CACHE_CONTROL, header::EXPIRES, header::PRAGMA]
         .iter()
         .any(|name| headers.contains_key(name));
-    if !silent || !matches!(status.as_u16(), 200 | 206 | 304) {
+    if !silent || !matches!(status.as_u16(), 200 | 206) {
         return None;
     }
     // A day from now, not from when the copy was made.
@@ -66,10 +67,10 @@ pub(in crate::preset) fn for_browsers(
     match class {
         PageClass::Static { .. } if page => None,
         PageClass::Static { versioned: true, .. } => {
-            Some(format!("public, max-age={}, immutable", from_now(365 * DAY)))
+            Some(format!("public, max-age={}, immutable", from_now(365 * DAY)).into())
         }
-        PageClass::Static { .. } => Some(format!("public, max-age={}", from_now(DAY))),
-        PageClass::Html | PageClass::Search if page => Some("max-age=0, must-revalidate".to_owned()),
+        PageClass::Static { .. } => Some(format!("public, max-age={}", from_now(DAY)).into()),
+        PageClass::Html | PageClass::Search if page => Some(Cow::Borrowed("max-age=0, must-revalidate")),
         _ => None,
     }
 }
