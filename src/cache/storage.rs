@@ -9,7 +9,7 @@ pub mod fill_lock;
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -111,7 +111,7 @@ pub struct CacheStorage {
     pub(super) tiers: Arc<Tiered>,
     pub(super) clock: Clock,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) object_max: usize,
+    object_max: AtomicUsize,
 }
 
 impl CacheStorage {
@@ -122,15 +122,28 @@ impl CacheStorage {
             tiers,
             clock,
             metrics,
-            object_max: usize::try_from(object_max).unwrap_or(usize::MAX),
+            object_max: AtomicUsize::new(bytes(object_max)),
         }
+    }
+
+    /// Bodies above `object_max` bytes are not stored from now on.
+    pub fn set_object_max(&self, object_max: u64) {
+        self.object_max.store(bytes(object_max), Ordering::Relaxed);
+    }
+
+    pub(super) fn object_max(&self) -> usize {
+        self.object_max.load(Ordering::Relaxed)
     }
 
     /// Whether an answer announces more than is stored.
     #[must_use]
     pub fn is_too_large(&self, headers: &HeaderMap) -> bool {
-        fill::content_length(headers).is_some_and(|length| length > self.object_max)
+        fill::content_length(headers).is_some_and(|length| length > self.object_max())
     }
+}
+
+fn bytes(object_max: u64) -> usize {
+    usize::try_from(object_max).unwrap_or(usize::MAX)
 }
 
 /// What [`engine_key`] put into a key.

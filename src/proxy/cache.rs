@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use pingora_cache::RespCacheable::{self, Cacheable, Uncacheable};
+use pingora_cache::lock::CacheKeyLockImpl;
 use pingora_cache::{CacheKey, CacheMeta, CacheOptionOverrides, CachePhase, ForcedFreshness, NoCacheReason};
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
@@ -57,10 +58,10 @@ pub fn enable(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext)
         seq: lookup.seq,
     });
     second_sight::see(gateway, cx);
-    let lock = may_hold_others(gateway, session, cx, &lookup).then_some(gateway.lock);
+    let lock = may_hold_others(gateway, session, cx, &lookup).then_some(gateway.lock as &CacheKeyLockImpl);
     cx.cache.lookup = Some(lookup);
     let mut waits = CacheOptionOverrides::default();
-    waits.wait_timeout = Some(gateway.lock_wait);
+    waits.wait_timeout = Some(cx.live.config.cache.lock_wait);
     waits.max_lock_retries = Some(LOCK_RETRIES);
     session.cache.enable(
         gateway.storage,

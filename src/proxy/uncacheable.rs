@@ -3,6 +3,7 @@
 //! variant of a page, or one client's wish, may have been uncacheable.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
@@ -36,7 +37,8 @@ type Shard = Mutex<Vec<[Option<Noted>; WAYS]>>;
 #[derive(Debug)]
 pub struct Uncacheable {
     shards: [Shard; SHARDS],
-    memory: Duration,
+    /// Milliseconds.
+    memory: AtomicU64,
     clock: Clock,
     tiers: Option<Arc<Tiered>>,
 }
@@ -47,10 +49,15 @@ impl Uncacheable {
     pub fn new(memory: Duration, clock: Clock) -> Self {
         Self {
             shards: std::array::from_fn(|_| Mutex::new(vec![[None; WAYS]; SETS])),
-            memory,
+            memory: AtomicU64::new(millis(memory)),
             clock,
             tiers: None,
         }
+    }
+
+    /// Remembers for another while from now on.
+    pub fn set_memory(&self, memory: Duration) {
+        self.memory.store(millis(memory), Ordering::Relaxed);
     }
 
     /// Works on the place of a key.
@@ -61,7 +68,7 @@ impl Uncacheable {
     }
 
     fn find(&self, key: u128) -> Option<NoCacheReason> {
-        let memory = self.memory;
+        let memory = Duration::from_millis(self.memory.load(Ordering::Relaxed));
         self.at(key, |ways, now| {
             let noted = ways.iter().flatten().find(|noted| noted.key == key)?;
             // A clock that was set back says nothing about age.
@@ -104,6 +111,10 @@ impl Uncacheable {
             _ => false,
         }
     }
+}
+
+fn millis(memory: Duration) -> u64 {
+    u64::try_from(memory.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn hash(key: &CacheKey) -> u128 {

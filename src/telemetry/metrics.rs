@@ -129,6 +129,13 @@ impl Metrics {
         Ok(Arc::new(metrics))
     }
 
+    /// Tells which version runs, and under which name of the PoP.
+    pub fn show_build(&self, pop: &str) {
+        self.build_info.reset();
+        let labels = [env!("CARGO_PKG_VERSION"), pop];
+        self.build_info.with_label_values(&labels).set(1);
+    }
+
     /// The text exposition format.
     ///
     /// # Errors

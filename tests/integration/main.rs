@@ -50,6 +50,7 @@ mod partial;
 mod poisoning;
 mod purging;
 mod redis_tier;
+mod reload;
 mod snooping;
 mod storing;
 mod visitors;

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use pingora_cache::CacheKey;
 use pingora_cache::key::CacheHashKey;
@@ -36,35 +37,40 @@ const SHARDS: usize = 16;
 
 type Shard = Mutex<HashMap<u128, Arc<Flight>>>;
 
+/// How long others are held back, and what they do then.
+#[derive(Debug, Clone, Copy)]
+pub struct LockTerms {
+    /// Time from the head of an answer after which its fill holds nobody back (`cache.lock_age`).
+    pub age: Duration,
+    /// How many of those who waited for a failed fetch try again at once (`cache.lock_retries`).
+    pub retries: usize,
+}
+
 /// Who fetches which key now.
 pub struct FillLock {
     flights: [Shard; SHARDS],
-    age: Duration,
-    retries: usize,
+    terms: ArcSwap<LockTerms>,
     tiers: Arc<Tiered>,
     clock: Clock,
     metrics: Arc<Metrics>,
 }
 
 impl FillLock {
-    /// A fill whose body takes longer than `age` no longer holds others back; `retries` of those who waited
-    /// for a failed one try again at once.
+    /// Nobody fetches yet.
     #[must_use]
-    pub fn new(
-        age: Duration,
-        retries: usize,
-        tiers: Arc<Tiered>,
-        clock: Clock,
-        metrics: Arc<Metrics>,
-    ) -> Self {
+    pub fn new(terms: LockTerms, tiers: Arc<Tiered>, clock: Clock, metrics: Arc<Metrics>) -> Self {
         Self {
             flights: Default::default(),
-            age,
-            retries,
+            terms: ArcSwap::from_pointee(terms),
             tiers,
             clock,
             metrics,
         }
+    }
+
+    /// Takes other terms for those who come from now on.
+    pub fn set_terms(&self, terms: LockTerms) {
+        self.terms.store(Arc::new(terms));
     }
 
     fn shard(&self, key: u128) -> &Shard {
@@ -102,7 +108,7 @@ impl FillLock {
         match flight {
             Err(flight) => {
                 note(&flight);
-                flight.watch(self.age);
+                flight.watch(self.terms.load().age);
                 Locked::Read(flight.reader())
             }
             Ok((flight, permit)) if lookup.is_some_and(|lookup| self.filled_meanwhile(lookup)) => {
@@ -141,7 +147,7 @@ impl CacheKeyLock for FillLock {
         let (Some(lookup), Some(flight)) = (lookup, failed) else {
             return self.join(hash, lookup, stale_writer);
         };
-        match flight.second_try(self.retries, stale_writer) {
+        match flight.second_try(self.terms.load().retries, stale_writer) {
             SecondTry::Fetch(permit) => Locked::Write(permit),
             SecondTry::Wait(reader) => {
                 *lookup.fetching.flight.lock() = Some(flight);

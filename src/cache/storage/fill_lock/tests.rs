@@ -49,7 +49,15 @@ fn cache() -> Cache {
     let log = PurgeLog::new(limits, clock.clone(), Arc::clone(&metrics));
     let tiers = Tiered::new("t", &config, None, log, &metrics, clock.clone(), only_root);
     Cache {
-        lock: FillLock::new(AGE, RETRIES, Arc::clone(&tiers), clock, metrics),
+        lock: FillLock::new(
+            LockTerms {
+                age: AGE,
+                retries: RETRIES,
+            },
+            Arc::clone(&tiers),
+            clock,
+            metrics,
+        ),
         tiers,
         now,
     }
