@@ -24,7 +24,6 @@ use tracing::warn;
 
 use crate::app::App;
 use crate::server::drain::Phase;
-use token::Token;
 
 /// Largest purge request, in bytes.
 const BODY_MAX: usize = 1024 * 1024;
@@ -34,9 +33,8 @@ const CONNECTIONS_MAX: usize = 64;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves the admin listener until the process stops (it outlives draining, so that `/readyz` can tell).
-pub async fn serve(listener: TcpListener, app: Arc<App>, token: Option<Token>) {
+pub async fn serve(listener: TcpListener, app: Arc<App>) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let token = Arc::new(token);
     loop {
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
             return;
@@ -54,12 +52,10 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, token: Option<Token>) {
             }
         };
         let app = Arc::clone(&app);
-        let token = Arc::clone(&token);
         tokio::spawn(async move {
             let service = hyper::service::service_fn(|request| {
                 let app = Arc::clone(&app);
-                let token = Arc::clone(&token);
-                async move { Ok::<_, Infallible>(answer(request, &app, (*token).as_ref()).await) }
+                async move { Ok::<_, Infallible>(answer(request, &app).await) }
             });
             // A client that breaks off has its own error already.
             let _ = http1::Builder::new()
@@ -72,10 +68,14 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, token: Option<Token>) {
     }
 }
 
-async fn answer(request: Request<Incoming>, app: &App, token: Option<&Token>) -> Response<Full<Bytes>> {
+async fn answer(request: Request<Incoming>, app: &App) -> Response<Full<Bytes>> {
     let path = request.uri().path().to_owned();
     let health = matches!(path.as_str(), "/healthz" | "/readyz");
-    if !health && !token.is_none_or(|token| token.admits(request.headers().get(header::AUTHORIZATION))) {
+    if !health
+        && !app
+            .admin_token()
+            .is_none_or(|token| token.admits(request.headers().get(header::AUTHORIZATION)))
+    {
         let mut refused = text(StatusCode::UNAUTHORIZED, "the admin token is missing or wrong\n");
         refused
             .headers_mut()

@@ -11,18 +11,19 @@ mod reload;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use ipnet::IpNet;
 use popgate_filters::{Chain, ChainError};
 use thiserror::Error;
 use tracing::info;
 
+use crate::admin::token::Token;
 use crate::advise::Advisor;
 use crate::cache::policy::vary::variant_slot;
 use crate::cache::purge::{PurgeLimits, PurgeLog};
 use crate::cache::tiered::Tiered;
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, model};
 use crate::geo::{Geo, GeoError};
 use crate::kv::{self, KvHandle, KvOpenError};
 use crate::origin::{BuildError, Origin, Origins};
@@ -51,7 +52,7 @@ pub struct App {
     /// The HTTP cache.
     pub cache: Arc<Tiered>,
     /// The KV store.
-    pub kv: Arc<KvHandle>,
+    kv: ArcSwap<KvHandle>,
     /// Origins by name.
     pub origins: Origins,
     /// What writes changed.
@@ -59,7 +60,9 @@ pub struct App {
     /// What lowers the hit ratio.
     pub advisor: Advisor,
     /// The access log.
-    pub access_log: AccessLog,
+    access_log: ArcSwap<AccessLog>,
+    /// What the admin listener asks for.
+    admin_token: ArcSwapOption<Token>,
     /// What a reload replaces.
     live: ArcSwap<Live>,
 }
@@ -144,6 +147,9 @@ pub enum AppError {
         /// What is wrong.
         error: ChainError,
     },
+    /// The token of the admin listener cannot be read.
+    #[error("admin.token_file: {0}")]
+    AdminToken(String),
     /// The access log cannot be opened.
     #[error("log.access: {0}; make the folder writable for popgate's user")]
     AccessLog(std::io::Error),
@@ -156,20 +162,9 @@ impl App {
     /// Names the part of the configuration that cannot be used.
     pub async fn build(config: Config, clock: Clock) -> Result<Arc<Self>, AppError> {
         let metrics = Metrics::new()?;
-        metrics
-            .build_info
-            .with_label_values(&[env!("CARGO_PKG_VERSION"), config.pop.as_str()])
-            .set(1);
+        metrics.show_build(&config.pop);
         let geo = Geo::open(&config.geo, Arc::clone(&metrics))?;
-        let link = match &config.cache.redis {
-            Some(redis) => Some(RedisLink::new(
-                &redis.target,
-                "cache",
-                redis.timeout,
-                Arc::clone(&metrics),
-            )?),
-            None => None,
-        };
+        let link = redis_link(&config.cache, &metrics)?;
         let purges = purge_log(&config, &clock, &metrics)?;
         let cache = Tiered::new(
             &config.pop,
@@ -183,6 +178,7 @@ impl App {
         let kv = kv::open(&config.kv, Arc::clone(&metrics), clock.clone())?;
         let origins = Origins::build(&config, &metrics)?;
         let access_log = AccessLog::open(&config.log, Arc::clone(&metrics)).map_err(AppError::AccessLog)?;
+        let admin_token = admin_token(&config)?;
         let live = Live::build(config, &origins)?;
         Ok(Arc::new(Self {
             metrics,
@@ -191,11 +187,12 @@ impl App {
             in_flight: InFlight::default(),
             geo,
             cache,
-            kv,
+            kv: ArcSwap::new(kv),
             origins,
             snooping: Snooping::default(),
             advisor: Advisor::default(),
-            access_log,
+            access_log: ArcSwap::from_pointee(access_log),
+            admin_token: ArcSwapOption::new(admin_token),
             live: ArcSwap::from_pointee(live),
         }))
     }
@@ -204,6 +201,24 @@ impl App {
     #[must_use]
     pub fn live(&self) -> Arc<Live> {
         self.live.load_full()
+    }
+
+    /// The KV store.
+    #[must_use]
+    pub fn kv(&self) -> Arc<KvHandle> {
+        self.kv.load_full()
+    }
+
+    /// The access log.
+    #[must_use]
+    pub fn access_log(&self) -> arc_swap::Guard<Arc<AccessLog>> {
+        self.access_log.load()
+    }
+
+    /// What the admin listener asks for; `None`: nothing.
+    #[must_use]
+    pub fn admin_token(&self) -> Option<Arc<Token>> {
+        self.admin_token.load_full()
     }
 
     /// Brings gauges that are sampled up to date, before a scrape.
@@ -220,8 +235,9 @@ impl App {
 
     /// Finishes background writes, within `deadline`.
     pub async fn drain(&self, deadline: std::time::Duration) {
-        tokio::join!(self.kv.drain(deadline), self.cache.drain(deadline));
-        self.access_log.flush(deadline);
+        let kv = self.kv();
+        tokio::join!(kv.drain(deadline), self.cache.drain(deadline));
+        self.access_log().flush(deadline);
         info!("background writes drained");
     }
 }
@@ -260,6 +276,22 @@ impl Live {
             purge_apis,
         })
     }
+}
+
+fn redis_link(cache: &model::Cache, metrics: &Arc<Metrics>) -> Result<Option<Arc<RedisLink>>, AppError> {
+    let Some(redis) = &cache.redis else {
+        return Ok(None);
+    };
+    let link = RedisLink::new(&redis.target, "cache", redis.timeout, Arc::clone(metrics))?;
+    Ok(Some(link))
+}
+
+fn admin_token(config: &Config) -> Result<Option<Arc<Token>>, AppError> {
+    let Some(file) = &config.admin.token_file else {
+        return Ok(None);
+    };
+    let token = Token::read(file).map_err(|error| AppError::AdminToken(error.to_string()))?;
+    Ok(Some(Arc::new(token)))
 }
 
 /// The purge log, kept in a file where one is given.

@@ -7,6 +7,7 @@ pub mod context;
 pub mod decide;
 pub mod errors;
 mod freshen;
+mod h2;
 pub mod headers;
 pub mod invalidate;
 pub mod key;
@@ -26,13 +27,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use pingora_cache::lock::CacheKeyLockImpl;
 use pingora_cache::storage::HitHandler;
 use pingora_cache::{CacheKey, CacheMeta, ForcedFreshness, RespCacheable};
 use pingora_core::apps::{HttpServerApp as _, HttpServerOptions};
 use pingora_core::modules::http::HttpModules;
 use pingora_core::protocols::Digest;
-use pingora_core::protocols::http::v2::server::H2Options;
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
@@ -42,8 +41,9 @@ use pingora_proxy::{FailToProxy, HttpProxy, ProxyHttp, Session};
 
 use crate::app::App;
 use crate::cache::storage::CacheStorage;
-use crate::cache::storage::fill_lock::FillLock;
+use crate::cache::storage::fill_lock::{FillLock, LockTerms};
 use context::RequestContext;
+pub use h2::H2Server;
 use ray::Rays;
 use uncacheable::Uncacheable;
 
@@ -56,8 +56,6 @@ const TRIES_MAX: usize = 4;
 const POOL_SIZE: usize = 4096;
 /// Most ranges in one request.
 const RANGES_MAX: usize = 200;
-/// HTTP/2 flow control windows towards clients, in bytes: one stream, one connection.
-const H2_WINDOWS: (u32, u32) = (1 << 20, 2 << 20);
 
 /// The gateway as Pingora serves it.
 #[derive(Clone)]
@@ -70,11 +68,9 @@ pub struct Inner {
     /// The tiers in Pingora's form.
     pub storage: &'static CacheStorage,
     /// One fetch per key.
-    pub lock: &'static CacheKeyLockImpl,
+    pub lock: &'static FillLock,
     /// Keys that turned out uncacheable.
     pub uncacheable: &'static Uncacheable,
-    /// Longest wait for another request's fetch.
-    pub lock_wait: Duration,
     /// Request ids.
     pub rays: Rays,
     server: std::sync::OnceLock<Arc<HttpProxy<Gateway>>>,
@@ -103,18 +99,29 @@ impl Gateway {
         Self(Arc::new(Inner {
             storage: Box::leak(Box::new(storage)),
             lock: Box::leak(Box::new(FillLock::new(
-                settings.lock_age,
+                lock_terms(settings),
                 Arc::clone(&app.cache),
                 app.clock.clone(),
+                Arc::clone(&app.metrics),
             ))),
             uncacheable: Box::leak(Box::new(
-                Uncacheable::new(settings.uncacheable_memory).except_for(Arc::clone(&app.cache)),
+                Uncacheable::new(settings.uncacheable_memory, app.clock.clone())
+                    .except_for(Arc::clone(&app.cache)),
             )),
-            lock_wait: settings.lock_wait,
             rays: Rays::new(&live.config.pop, rand::random()),
             server: std::sync::OnceLock::new(),
             app,
         }))
+    }
+
+    /// Goes on under the configuration in force now.
+    pub fn renew(&self) {
+        let live = self.app.live();
+        let settings = &live.config.cache;
+        self.storage.set_object_max(settings.object_max);
+        self.lock.set_terms(lock_terms(settings));
+        self.uncacheable.set_memory(settings.uncacheable_memory);
+        self.rays.rename(&live.config.pop);
     }
 
     /// Pingora's server around this gateway.
@@ -124,7 +131,6 @@ impl Gateway {
     }
 
     fn build_server(&self) -> HttpProxy<Self> {
-        let live = self.app.live();
         let conf = ServerConf {
             max_retries: TRIES_MAX,
             upstream_keepalive_pool_size: POOL_SIZE,
@@ -132,18 +138,16 @@ impl Gateway {
         };
         let mut proxy = pingora_proxy::http_proxy(&Arc::new(conf), self.clone());
         let mut options = HttpServerOptions::default();
-        options.h2_idle_timeout = Some(live.config.timeouts.keepalive);
         // So that the normaliser can refuse it: the engine's own answer names the engine.
         options.allow_connect_method_proxying = true;
         proxy.server_options = Some(options);
-        let mut h2 = H2Options::default();
-        let header_bytes = u32::try_from(live.config.limits.header_bytes).unwrap_or(u32::MAX);
-        h2.max_header_list_size(header_bytes.saturating_add(8 * 1024))
-            .max_concurrent_streams(live.config.limits.h2_streams)
-            .initial_window_size(H2_WINDOWS.0)
-            .initial_connection_window_size(H2_WINDOWS.1);
-        proxy.h2_options = Some(h2);
         proxy
+    }
+
+    /// Its form for HTTP/2 connections that begin under the configuration in force now.
+    #[must_use]
+    pub fn h2_server(&self) -> Arc<H2Server> {
+        H2Server::new(self.server(), &self.app.live().config)
     }
 
     /// Lets idle connections go: the process stops.
@@ -352,6 +356,13 @@ impl ProxyHttp for Gateway {
             cx.facts.authority.host,
             cx.facts.ray
         )
+    }
+}
+
+fn lock_terms(settings: &crate::config::model::Cache) -> LockTerms {
+    LockTerms {
+        age: settings.lock_age,
+        retries: settings.lock_retries,
     }
 }
 

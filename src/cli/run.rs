@@ -8,7 +8,6 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tracing::{error, info, warn};
 
-use crate::admin::token::Token;
 use crate::app::{App, ReloadError};
 use crate::clock::Clock;
 use crate::config::{self, Config};
@@ -69,36 +68,33 @@ async fn live(config: Config, file: Option<PathBuf>, demo: Option<StdListener>) 
         .await
         .map_err(|error| error.to_string())?;
     app.spawn_background();
-    if let Some((listener, token)) = admin {
-        tokio::spawn(crate::admin::serve(listener, Arc::clone(&app), token));
+    if let Some(listener) = admin {
+        tokio::spawn(crate::admin::serve(listener, Arc::clone(&app)));
     }
     let gateway = Gateway::start(Arc::clone(&app));
     let serving = server::start(listeners, &app, &gateway)?;
     app.life.enter(Phase::Running);
     systemd::notify(&[sd_notify::NotifyState::Ready]);
     info!(pop = app.live().config.pop, "ready");
-    until_stopped(&app, &serving, file, signals).await;
+    until_stopped(&app, &gateway, &serving, file, signals).await;
     stop(&app, &gateway).await;
     Ok(())
 }
 
-fn bind_admin(config: &Config) -> Result<Option<(TcpListener, Option<Token>)>, String> {
+fn bind_admin(config: &Config) -> Result<Option<TcpListener>, String> {
     let Some(address) = config.admin.address else {
         return Ok(None);
-    };
-    let token = match &config.admin.token_file {
-        Some(file) => Some(Token::read(file).map_err(|error| format!("admin.token_file: {error}"))?),
-        None => None,
     };
     let listener = server::listener::bind(address)
         .map_err(|error| format!("admin: cannot listen on {address}: {error}; pick a free address"))?;
     info!(%address, "admin listening");
-    Ok(Some((listener, token)))
+    Ok(Some(listener))
 }
 
 /// Obeys signals until one says stop.
 async fn until_stopped(
     app: &Arc<App>,
+    gateway: &Gateway,
     serving: &server::Serving,
     file: Option<PathBuf>,
     mut signals: Signals,
@@ -106,28 +102,28 @@ async fn until_stopped(
     loop {
         match signals.next().await {
             Signal::Stop => return,
-            Signal::ReopenLogs => app.access_log.reopen(),
+            Signal::ReopenLogs => app.access_log().reopen(),
             Signal::Reload => {
                 let Some(file) = &file else {
                     warn!("nothing to reload: the configuration was not read from a file");
                     continue;
                 };
                 systemd::notify(&[sd_notify::NotifyState::Reloading]);
-                reload(app, serving, file).await;
+                reload(app, gateway, serving, file).await;
                 systemd::notify(&[sd_notify::NotifyState::Ready]);
             }
         }
     }
 }
 
-async fn reload(app: &Arc<App>, serving: &server::Serving, file: &Path) {
+async fn reload(app: &Arc<App>, gateway: &Gateway, serving: &server::Serving, file: &Path) {
     let path = file.to_owned();
     // Reading and checking touches files; requests go on meanwhile.
     let loaded = tokio::task::spawn_blocking(move || config::load(&path, &config::Env::from_process())).await;
     let outcome = match loaded {
         Ok(Ok(config)) => serving.prepare(&config).and_then(|prepared| {
             app.reload(config).map_err(|error| error.to_string())?;
-            serving.commit(prepared, app);
+            serving.commit(prepared, app, gateway);
             Ok(())
         }),
         Ok(Err(diagnostics)) => Err(ReloadError::Config(diagnostics).to_string()),

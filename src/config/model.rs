@@ -150,10 +150,12 @@ pub struct Cache {
     pub redis: Option<RedisCache>,
     /// Largest body that is stored; default 32 MiB.
     pub object_max: u64,
-    /// Longest wait for another request's fill of the same key; default 5 s.
+    /// Longest wait for other requests' fetches of the same key; default 60 s.
     pub lock_wait: Duration,
-    /// Age after which a fill no longer holds others back; default 5 s.
+    /// Time from the head of an answer after which its fill no longer holds others back; default 5 s.
     pub lock_age: Duration,
+    /// Most of those who waited for a fetch that failed to try again at once; default 8.
+    pub lock_retries: usize,
     /// How long a key that turned out uncacheable passes without a lock; default 10 s.
     pub uncacheable_memory: Duration,
     /// Most purge records kept in memory before they are folded into wider ones; default 10 000.

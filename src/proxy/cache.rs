@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use pingora_cache::RespCacheable::{self, Cacheable, Uncacheable};
+use pingora_cache::lock::CacheKeyLockImpl;
 use pingora_cache::{CacheKey, CacheMeta, CacheOptionOverrides, CachePhase, ForcedFreshness, NoCacheReason};
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::ResponseHeader;
@@ -25,11 +26,11 @@ use crate::cache::policy::vary::{self, Vary};
 use crate::cache::policy::{
     Exchange, Failure, Overrides, RefuseReason, Reuse, StoreDecision, may_serve_on_error, store_decision,
 };
-use crate::cache::storage::{FoundEntry, Lookup, Storing, engine_key, engine_meta};
+use crate::cache::storage::{Fetching, FoundEntry, Lookup, Storing, engine_key, engine_meta};
 use crate::preset::{self, Freshness, PageClass, ResponseRule, StoreRule};
 
-/// Times a waiter may wake to a fill that was not for it (another variant, a failed fill) before it
-/// fetches on its own.
+/// Times a waiter may wake to a fill that was not for it (another variant, a client that left, a failed
+/// fill) before it fetches on its own.
 const LOCK_RETRIES: usize = 3;
 
 /// Turns the cache on for a request that may be looked up.
@@ -47,10 +48,10 @@ pub fn enable(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext)
         root: lookup.root,
         seq: lookup.seq,
     });
-    let lock = may_hold_others(gateway, session, cx, &lookup).then_some(gateway.lock);
+    let lock = may_hold_others(gateway, session, cx, &lookup).then_some(gateway.lock as &CacheKeyLockImpl);
     cx.cache.lookup = Some(lookup);
     let mut waits = CacheOptionOverrides::default();
-    waits.wait_timeout = Some(gateway.lock_wait);
+    waits.wait_timeout = Some(cx.live.config.cache.lock_wait);
     waits.max_lock_retries = Some(LOCK_RETRIES);
     session.cache.enable(
         gateway.storage,
@@ -101,6 +102,7 @@ fn lookup_for(
         class,
         found: parking_lot::Mutex::default(),
         varies: AtomicBool::new(false),
+        fetching: Fetching::default(),
     })
 }
 

@@ -29,7 +29,7 @@ pub async fn finish(
         let _ = deferred.fire();
     }
     count(gateway, session, cx);
-    if !cx.background && gateway.app.access_log.enabled() {
+    if !cx.background && gateway.app.access_log().enabled() {
         write_line(gateway, session, error, cx);
     }
 }
@@ -127,7 +127,7 @@ fn write_line(gateway: &Gateway, session: &Session, error: Option<&Error>, cx: &
         .as_ref()
         .and_then(|site| cx.filter_context(site).country())
         .map(|country| country.to_string());
-    gateway.app.access_log.write(&AccessLine {
+    gateway.app.access_log().write(&AccessLine {
         time: rfc3339::format(cx.received),
         ray: &cx.facts.ray,
         site: cx.site.as_ref().map(|site| site.config.name.as_str()),

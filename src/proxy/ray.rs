@@ -1,13 +1,16 @@
 //! Request ids: 16 hex digits, unique on this machine and hard to guess from another.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
 
 /// Makes ids from a random start and a mixed counter.
 #[derive(Debug)]
 pub struct Rays {
     start: u64,
     counter: AtomicU64,
-    suffix: String,
+    suffix: ArcSwap<String>,
 }
 
 impl Rays {
@@ -17,15 +20,24 @@ impl Rays {
         Self {
             start: seed,
             counter: AtomicU64::new(0),
-            suffix: format!("-{pop}"),
+            suffix: ArcSwap::from_pointee(format!("-{pop}")),
         }
+    }
+
+    /// The PoP has another name from now on.
+    pub fn rename(&self, pop: &str) {
+        self.suffix.store(Arc::new(format!("-{pop}")));
     }
 
     /// The next id: `<16 hex>-<pop>`.
     #[must_use]
     pub fn next(&self) -> String {
         let count = self.counter.fetch_add(1, Ordering::Relaxed);
-        format!("{:016x}{}", mix(self.start.wrapping_add(count)), self.suffix)
+        format!(
+            "{:016x}{}",
+            mix(self.start.wrapping_add(count)),
+            self.suffix.load()
+        )
     }
 }
 

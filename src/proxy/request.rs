@@ -239,7 +239,7 @@ async fn fast_user(
     let country = cx.filter_context(site).country();
     let ip = Some(cx.facts.visitor.ip).filter(|ip| !ip.is_unspecified());
     let (reply, deferred) =
-        endpoint::fast_user::answer(&gateway.app.kv, country.as_ref().map(|c| c.as_str()), ip).await;
+        endpoint::fast_user::answer(&gateway.app.kv(), country.as_ref().map(|c| c.as_str()), ip).await;
     cx.deferred = deferred;
     reply
 }

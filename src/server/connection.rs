@@ -20,6 +20,7 @@ use super::head::{self, Head, HeadLimits};
 use super::proxy_header::{self, ProxyHeader};
 use super::stream::{ClientStream, Gate, Transport};
 use crate::config::ClientTimeouts;
+use crate::proxy::H2Server;
 use crate::telemetry::Metrics;
 
 /// The HTTP/2 client preface (RFC 9113 3.4).
@@ -32,6 +33,8 @@ pub struct Terms {
     pub tls: Option<TlsAcceptor>,
     /// Look for the HTTP/2 preface on plain connections.
     pub h2c: bool,
+    /// Serves HTTP/2.
+    pub h2: Arc<H2Server>,
     /// Expect a PROXY header from `trusted`.
     pub proxy_protocol: bool,
     /// Peers whose PROXY header is believed.
@@ -82,7 +85,7 @@ pub async fn serve<A: HttpServerApp + Send + Sync + 'static>(
     shared.metrics.connections.inc();
     let opening = tokio::time::timeout(terms.timeouts.handshake, open(tcp, peer, &terms)).await;
     match opening {
-        Ok(Ok(Some((stream, true)))) => serve_h2(stream, &shared).await,
+        Ok(Ok(Some((stream, true)))) => serve_h2(stream, &terms, &shared).await,
         Ok(Ok(Some((stream, false)))) => serve_h1(stream, &terms, &shared).await,
         Ok(Ok(None)) => {}
         Ok(Err(failed)) => {
@@ -197,15 +200,15 @@ async fn read_preface(tcp: &mut TcpStream, ahead: &mut BytesMut) -> io::Result<b
     }
 }
 
-async fn serve_h2<A: HttpServerApp + Send + Sync + 'static>(stream: ClientStream, shared: &Shared<A>) {
+async fn serve_h2<A>(stream: ClientStream, terms: &Terms, shared: &Shared<A>) {
     shared
         .metrics
         .connections_total
         .with_label_values(&["accepted"])
         .inc();
     let _flight = shared.in_flight.enter();
-    shared
-        .app
+    let server = Arc::clone(&terms.h2);
+    server
         .process_new(Box::new(stream), &shared.life.shutdown())
         .await;
 }

@@ -81,6 +81,7 @@ metrics! {
     cache_bytes_max: gauges "popgate_cache_bytes_max" ["tier"] "Bytes a cache tier may hold.";
     cache_entries: gauges "popgate_cache_entries" ["tier"] "Objects held by a cache tier.";
     cache_evictions: counters "popgate_cache_evictions_total" ["tier", "reason"] "Objects that left a cache tier: size, expired, replaced, purged.";
+    cache_waits: counters "popgate_cache_waits_total" ["result"] "Waits for another request's fetch of the same key, by how they ended: filled, uncacheable, failed (or the client left), slow, timeout.";
     cache_stores: counters "popgate_cache_stores_total" ["result"] "What became of answers that might have been stored: stored, too_large, truncated, or the refusing rule.";
     cache_writes_queued: gauge "popgate_cache_writes_queued" [] "Writes waiting for Redis.";
     cache_writes_dropped: counters "popgate_cache_writes_dropped_total" ["reason"] "Writes to Redis given up: queue_full, too_large, breaker_open, error.";
@@ -122,6 +123,13 @@ impl Metrics {
             prometheus::process_collector::ProcessCollector::for_self(),
         ))?;
         Ok(Arc::new(metrics))
+    }
+
+    /// Tells which version runs, and under which name of the PoP.
+    pub fn show_build(&self, pop: &str) {
+        self.build_info.reset();
+        let labels = [env!("CARGO_PKG_VERSION"), pop];
+        self.build_info.with_label_values(&labels).set(1);
     }
 
     /// The text exposition format.

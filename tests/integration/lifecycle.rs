@@ -163,7 +163,7 @@ async fn what_needs_a_restart_is_told_at_each_reload_until_it_is_as_it_runs() {
     let conf = Conf::origin(&origin);
     let gateway = Gateway::start(conf.clone()).await;
     let told = || gateway.stderr().matches("needs a restart").count();
-    gateway.rewrite(&conf.clone().with(json!({ "pop": "other" })));
+    gateway.rewrite(&conf.clone().with(json!({ "threads": 7 })));
     for times in 1..=2 {
         gateway.reload("ok").await;
         assert_eq!(told(), times);
@@ -171,14 +171,6 @@ async fn what_needs_a_restart_is_told_at_each_reload_until_it_is_as_it_runs() {
     gateway.rewrite(&conf);
     gateway.reload("ok").await;
     assert_eq!(told(), 2);
-    assert!(
-        gateway
-            .get("/")
-            .await
-            .header("cf-ray")
-            .unwrap()
-            .ends_with("-tst1")
-    );
 }
 
 #[tokio::test]

@@ -49,6 +49,7 @@ mod partial;
 mod poisoning;
 mod purging;
 mod redis_tier;
+mod reload;
 mod storing;
 mod visitors;
 mod why;

@@ -57,7 +57,7 @@ impl Node {
         ));
         let writer = Arc::clone(&tier);
         let tasks = vec![
-            tokio::spawn(async move { writer.run().await }),
+            tokio::spawn(async move { writer.run(std::future::pending()).await }),
             tokio::spawn(follow(
                 Arc::clone(&log),
                 link,

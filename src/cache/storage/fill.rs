@@ -45,7 +45,7 @@ impl Fill {
     ) -> Self {
         let announced = content_length(&headers);
         Self {
-            too_large: announced.is_some_and(|length| length > storage.object_max),
+            too_large: announced.is_some_and(|length| length > storage.object_max()),
             storage,
             lookup,
             storing,
@@ -160,7 +160,7 @@ fn capped(times: Times, life: std::time::Duration) -> Times {
 impl HandleMiss for Fill {
     async fn write_body(&mut self, data: Bytes, _eof: bool) -> Result<()> {
         self.length = self.length.saturating_add(data.len());
-        if self.too_large || self.length > self.storage.object_max {
+        if self.too_large || self.length > self.storage.object_max() {
             self.too_large = true;
             self.parts = Vec::new();
         } else if !data.is_empty() {
