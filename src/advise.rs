@@ -22,13 +22,14 @@ use sketch::TopNames;
 const WINDOW: Duration = Duration::from_secs(600);
 const WINDOWS: usize = 6;
 /// Names kept per list and window.
-const NAMES: usize = 40;
+const NAMES: usize = 32;
 /// Longest name that is kept; longer ones are cut.
-const NAME_MAX: usize = 120;
+const NAME_MAX: usize = 96;
 /// Most names taken from one request per list.
 const PER_REQUEST: usize = 16;
-/// Most sites; those of a configuration that is gone stay until the process ends.
-const SITES_MAX: usize = 1000;
+/// Most sites; beyond, those without a miss for an hour make room. With every list full of the longest names
+/// that is about 60 MiB.
+const SITES_MAX: usize = 256;
 
 /// A request that was not a hit.
 #[derive(Debug, Clone, Copy)]
@@ -125,6 +126,21 @@ impl Lists {
         }
     }
 
+    fn names(&self) -> usize {
+        [
+            &self.parameters,
+            &self.cookies,
+            &self.vary,
+            &self.set_cookie,
+            &self.bypass,
+            &self.refused,
+            &self.uncacheable,
+        ]
+        .iter()
+        .map(|list| list.len())
+        .sum()
+    }
+
     fn merge(&mut self, other: &Self) {
         self.requests += other.requests;
         self.misses += other.misses;
@@ -177,6 +193,18 @@ impl Site {
         }
     }
 
+    fn is_idle(&self, window: u64) -> bool {
+        let windows = self.windows.lock();
+        windows
+            .last()
+            .is_none_or(|(newest, _)| newest + WINDOWS as u64 <= window)
+    }
+
+    fn names(&self) -> usize {
+        let windows = self.windows.lock();
+        windows.iter().map(|(_, lists)| lists.names()).sum()
+    }
+
     fn last_hour(&self, window: u64) -> Lists {
         let mut all = Lists::default();
         for (_, lists) in self
@@ -221,9 +249,19 @@ impl Advisor {
         }
         let mut sites = self.sites.write();
         if sites.len() >= SITES_MAX && !sites.contains_key(site) {
-            return None;
+            let window = self.window();
+            sites.retain(|_, books| !books.is_idle(window));
+            if sites.len() >= SITES_MAX {
+                return None;
+            }
         }
         Some(Arc::clone(sites.entry(site.into()).or_default()))
+    }
+
+    /// Names held now, of all sites.
+    #[must_use]
+    pub fn names(&self) -> usize {
+        self.sites.read().values().map(|books| books.names()).sum()
     }
 
     /// The number of the present window.
@@ -259,6 +297,30 @@ mod tests {
         assert_eq!(site.last_hour(9).misses, 6);
         assert_eq!(site.last_hour(12).misses, 3);
         assert_eq!(site.last_hour(100).misses, 0);
+    }
+
+    #[test]
+    fn sites_and_names_are_bounded() {
+        let advisor = Advisor::default();
+        for number in 0..SITES_MAX + 50 {
+            let site = format!("{number}.example");
+            advisor.note(&site, &missed(Outcome::Miss(MissReason::Uri), "/", Some("a=1")));
+        }
+        assert_eq!(advisor.sites.read().len(), SITES_MAX);
+        for number in 0..1000 {
+            let query = format!("p{number}=1");
+            let miss = missed(Outcome::Miss(MissReason::Uri), "/", Some(&query));
+            advisor.note("0.example", &miss);
+        }
+        assert_eq!(advisor.names(), SITES_MAX - 1 + NAMES);
+    }
+
+    #[test]
+    fn a_site_without_a_miss_for_an_hour_makes_room() {
+        let site = Site::default();
+        assert!(site.is_idle(0));
+        site.note(3, &missed(Outcome::Miss(MissReason::Uri), "/", None));
+        assert!(!site.is_idle(8) && site.is_idle(9));
     }
 
     #[test]

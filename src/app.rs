@@ -238,6 +238,8 @@ impl App {
         let stats = self.cache.stats();
         let bytes = i64::try_from(stats.memory_bytes).unwrap_or(i64::MAX);
         self.metrics.cache_bytes.with_label_values(&["memory"]).set(bytes);
+        let names = i64::try_from(self.advisor.names()).unwrap_or(i64::MAX);
+        self.metrics.advise_names.set(names);
     }
 
     /// Starts what runs beside requests. Must run inside the runtime that serves requests.

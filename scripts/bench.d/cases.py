@@ -29,7 +29,7 @@ class Bench:
     def __init__(self, folder, binary, peers, seconds, clients):
         self.folder, self.binary, self.peers = folder, binary, peers
         self.seconds, self.clients = seconds, clients
-        self.running, self.number, self.keys = [], 0, None
+        self.running, self.number, self.keys, self.asked = [], 0, None, 0
         self.loop = asyncio.new_event_loop()
         self.slow = load.SlowOrigin()
         self.loop.run_until_complete(self.slow.start())
@@ -76,8 +76,16 @@ class Bench:
             elif case == "h1-1k-70":
                 results[name] = self.at_rate(gateway, rate)
             else:
-                results[name] = self.steady(gateway, case)
+                results[name] = self.counted(lambda: self.steady(gateway, case))
         return results
+
+    def counted(self, load):
+        """A load with what of it reached the origin, by which hits can be told from what passes."""
+        before = self.origin_requests()
+        result = load()
+        if result is not None:
+            result["origin_requests"] = self.origin_requests() - before
+        return result
 
     def steady(self, gateway, case):
         kind, _, size = case.partition("-")
@@ -134,16 +142,19 @@ class Bench:
 
         # Until the cache is full.
         go(self.seconds * 2, number * 100_000)
-        before = self.origin_requests()
-        result = load.measured(gateway, lambda: go(self.seconds, 1_000_000 + number * 100_000))
-        asked = self.origin_requests() - before
-        result["hit_ratio"] = 1 - asked / result["requests"] if result["requests"] else None
+        result = self.counted(
+            lambda: load.measured(gateway, lambda: go(self.seconds, 1_000_000 + number * 100_000))
+        )
+        asked, requests = result["origin_requests"], result["requests"]
+        result["hit_ratio"] = 1 - asked / requests if requests else None
         self.running.remove(gateway)
         gateway.end()
         return result
 
     def origin_requests(self):
+        """All so far, those of this question left out."""
+        self.asked += 1
         with urllib.request.urlopen(f"http://127.0.0.1:{self.origin.port}/status", timeout=10) as page:
             text = page.read().decode()
         # "server accepts handled requests", then the three numbers.
-        return int(re.search(r"\n\s*\d+ \d+ (\d+)", text).group(1))
+        return int(re.search(r"\n\s*\d+ \d+ (\d+)", text).group(1)) - self.asked

@@ -19,6 +19,8 @@ pub struct Counted {
 pub struct TopNames {
     counters: HashMap<Box<str>, Counted>,
     capacity: usize,
+    /// How often a name that is not kept may have come.
+    floor: u64,
 }
 
 impl TopNames {
@@ -28,38 +30,76 @@ impl TopNames {
         Self {
             counters: HashMap::new(),
             capacity: capacity.max(1),
+            floor: 0,
         }
     }
 
     /// Counts a name. Costs a look-up for names that are known or while there is room, else a search for the
     /// rarest.
     pub fn add(&mut self, name: &str) {
-        self.add_many(name, &Counted { count: 1, error: 0 });
-    }
-
-    /// Adds another sketch's counters.
-    pub fn merge(&mut self, other: &Self) {
-        for (name, counted) in other.top(usize::MAX) {
-            self.add_many(name, counted);
-        }
-    }
-
-    fn add_many(&mut self, name: &str, more: &Counted) {
         if let Some(counted) = self.counters.get_mut(name) {
-            counted.count += more.count;
-            counted.error += more.error;
+            counted.count += 1;
             return;
         }
-        let mut new = more.clone();
         if self.counters.len() >= self.capacity {
             let rarest = self.counters.iter().min_by_key(|(_, counted)| counted.count);
-            if let Some((rarest, counted)) = rarest.map(|(name, counted)| (name.clone(), counted.count)) {
-                self.counters.remove(&rarest);
-                new.count += counted;
-                new.error += counted;
+            if let Some(rarest) = rarest.map(|(name, _)| name.clone()) {
+                self.drop_name(&rarest);
             }
         }
+        let new = Counted {
+            count: self.floor + 1,
+            error: self.floor,
+        };
         self.counters.insert(name.into(), new);
+    }
+
+    /// Adds another sketch's counters. What one of them does not know may have come as often there as its
+    /// rarest, so that no count is too low.
+    pub fn merge(&mut self, other: &Self) {
+        let (mine, theirs) = (self.floor, other.floor);
+        for counted in self.counters.values_mut() {
+            counted.count += theirs;
+            counted.error += theirs;
+        }
+        for (name, more) in &other.counters {
+            if let Some(counted) = self.counters.get_mut(name) {
+                counted.count += more.count - theirs;
+                counted.error = counted.error + more.error - theirs;
+            } else {
+                let new = Counted {
+                    count: more.count + mine,
+                    error: more.error + mine,
+                };
+                self.counters.insert(name.clone(), new);
+            }
+        }
+        self.floor = mine + theirs;
+        let beyond: Vec<Box<str>> = self
+            .top(usize::MAX)
+            .into_iter()
+            .skip(self.capacity)
+            .map(|(name, _)| name.into())
+            .collect();
+        beyond.iter().for_each(|name| self.drop_name(name));
+    }
+
+    fn drop_name(&mut self, name: &str) {
+        if let Some(counted) = self.counters.remove(name) {
+            self.floor = self.floor.max(counted.count);
+        }
+    }
+
+    /// Number of names kept.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.counters.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.counters.is_empty()
     }
 
     /// The most frequent names, most frequent first; by name where counts agree.
@@ -129,10 +169,15 @@ mod tests {
             let mut merged = of(&a);
             merged.merge(&of(&b));
             prop_assert!(merged.counters.len() <= capacity);
-            for (name, counted) in merged.top(usize::MAX) {
-                let all: Vec<String> = a.iter().chain(&b).cloned().collect();
-                let true_count = exact(&all).get(name).copied().unwrap_or(0);
-                prop_assert!(counted.count - counted.error <= true_count, "{}", name);
+            let all: Vec<String> = a.iter().chain(&b).cloned().collect();
+            for (name, true_count) in exact(&all) {
+                match merged.counters.get(name) {
+                    Some(counted) => {
+                        prop_assert!(true_count <= counted.count, "{} came {}", name, true_count);
+                        prop_assert!(counted.count - counted.error <= true_count, "{}", name);
+                    }
+                    None => prop_assert!(true_count <= merged.floor, "{} came {}", name, true_count),
+                }
             }
         }
     }

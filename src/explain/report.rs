@@ -247,6 +247,8 @@ pub struct Entry {
     pub seq: u64,
     /// Whether a hard purge removed it from service.
     pub gone: bool,
+    /// Whether it is for requests without a cookie that this one has (`X-LiteSpeed-Vary`).
+    pub for_others: bool,
 }
 
 /// Scope of what is no purge, but a time in which this popgate may have missed some.

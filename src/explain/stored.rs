@@ -52,10 +52,12 @@ pub(super) async fn look(
 ) -> (Cache, Option<Usable>) {
     let now = app.clock.now();
     let examined = app.cache.examine(key.hashes.root, &key.fields).await;
-    let found = examined
-        .found
-        .as_ref()
-        .filter(|found| !is_for_others(&found.entry, &key.fields, &site.config.wordpress));
+    let (found, for_others) = match &examined.found {
+        Some(found) if is_for_others(&found.entry, &key.fields, &site.config.wordpress) => {
+            (None, Some(&found.entry))
+        }
+        found => (found.as_ref(), None),
+    };
     let judged = found.map(|found| {
         let purged_at = match found.verdict {
             purge::Verdict::Stale { at } => Some(at),
@@ -65,6 +67,7 @@ pub(super) async fn look(
     });
     let lying = found
         .map(|found| &found.entry)
+        .or(for_others)
         .or(examined.memory.as_ref())
         .or(match &examined.redis {
             RedisHolds::Response(entry) => Some(entry),
@@ -95,7 +98,11 @@ pub(super) async fn look(
                 RedisHolds::Nothing => "no",
                 RedisHolds::Response(_) => "yes",
             },
-            entry: lying.map(|entry| entry_report(site, entry, judged.as_ref(), asked, now)),
+            entry: lying.map(|entry| report::Entry {
+                gone: judged.is_none() && for_others.is_none(),
+                for_others: for_others.is_some(),
+                ..entry_report(site, entry, judged.as_ref(), asked, now)
+            }),
         },
     };
     let usable = found.zip(judged).map(|(found, judged)| Usable {
@@ -141,7 +148,8 @@ fn entry_report(
         cache_control: header(CACHE_CONTROL),
         tags: entry.tags.iter().map(ToString::to_string).collect(),
         seq: entry.seq.0,
-        gone: judged.is_none(),
+        gone: false,
+        for_others: false,
     }
 }
 
@@ -255,6 +263,11 @@ fn nothing_usable(told: &Explanation, asked: &Directives, may_fill: bool) -> Ver
     if asked.only_if_cached {
         return unsatisfied();
     }
+    let entry = told.stored.as_ref().and_then(|stored| stored.entry.as_ref());
+    if entry.is_some_and(|entry| entry.for_others) {
+        let text = "fetched: what is stored is for requests without a cookie that this one has";
+        return say(Answer::Miss, Outcome::Miss(MissReason::Uri).reason(), text);
+    }
     let hard = told.purges.iter().filter(|purge| purge.hard);
     // A purge explains the miss unless an answer since then was refused.
     let newest = hard.min_by_key(|purge| purge.ago).filter(|purge| {
@@ -263,8 +276,7 @@ fn nothing_usable(told: &Explanation, asked: &Directives, may_fill: bool) -> Ver
             .is_none_or(|refusal| purge.ago <= refusal.ago)
     });
     if let Some(purge) = newest {
-        let stored = told.stored.as_ref().is_some_and(|stored| stored.entry.is_some());
-        let what = if stored {
+        let what = if entry.is_some() {
             "what is stored"
         } else {
             "what was stored before it"

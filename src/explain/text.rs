@@ -223,6 +223,8 @@ impl Entry {
     fn rows(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let gone = if self.gone {
             ", out of service (hard purge)"
+        } else if self.for_others {
+            ", for requests without a cookie that this one has"
         } else {
             ""
         };

@@ -93,6 +93,7 @@ metrics! {
     purges: counters "popgate_purges_total" ["kind"] "Purges by kind: url, tag, regex, prefix, host, everything.";
     purge_requests: counters "popgate_purge_requests_total" ["protocol", "result"] "Purge requests by protocol (admin, purge, ban, nginx_helper, litespeed, fastly, cloudflare): ok, refused (sender not allowed), invalid.";
     purge_gaps: counter "popgate_purge_gaps_total" [] "Times this popgate may have missed purges (it stood still or could not read them) and held what it had in doubt until they were read.";
+    advise_names: gauge "popgate_advise_names" [] "Names held for popgate advise, in lists of bounded length.";
     snooped_writes: counters "popgate_snooped_writes_total" ["kind"] "Writes seen passing by that purged what they changed: post, comment, term, media, user, site, unknown, or folded (into one wider purge).";
     purge_records: gauge "popgate_purge_records" [] "Purge records held in memory.";
     purge_synced: gauge "popgate_purge_synced" [] "1 while this popgate has seen every purge in Redis (or has no Redis), else 0.";

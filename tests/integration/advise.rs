@@ -95,6 +95,7 @@ async fn the_lists_are_bounded_whatever_clients_send() {
     let site = after(&gateway, 300).await;
     assert_eq!(site["parameters"].as_array().unwrap().len(), 10);
     assert_eq!(names(&site["parameters"])[0], ("often", 300));
+    assert_eq!(gateway.metric("popgate_advise_names", &[]).await, 32.0);
 }
 
 #[tokio::test]

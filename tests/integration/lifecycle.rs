@@ -31,7 +31,7 @@ async fn while_a_stop_is_announced_new_requests_are_answered() {
     let conf = Conf::origin(&origin).with(json!({ "shutdown": { "announce": "20s" } }));
     let gateway = Gateway::start(conf).await;
     gateway.signal("TERM");
-    eventually("not ready any more", async || !gateway.ready().await).await;
+    eventually("not ready any more", async || gateway.announces_a_stop().await).await;
     assert_eq!(gateway.get("/").await.status, 200);
 }
 
@@ -44,7 +44,7 @@ async fn while_a_stop_is_announced_answers_say_that_their_connection_closes() {
     let before = kept.get("/").await;
     assert_eq!(before.header("connection").as_deref(), Some("keep-alive"));
     gateway.signal("TERM");
-    eventually("not ready any more", async || !gateway.ready().await).await;
+    eventually("not ready any more", async || gateway.announces_a_stop().await).await;
     let last = kept.get("/").await;
     assert_eq!(
         (last.status, last.header("connection").as_deref()),

@@ -1,5 +1,7 @@
 //! `popgate why` tells the decision that a request then meets.
 
+mod purges;
+
 use serde_json::Value;
 
 use crate::support::*;
@@ -93,7 +95,7 @@ async fn a_hit_with_all_that_is_stored() {
 }
 
 #[tokio::test]
-async fn asking_changes_nothing() {
+async fn a_cold_miss_asking_changes_nothing() {
     let (origin, gateway) = gateway(Answer::fresh("body")).await;
     for _ in 0..3 {
         let told = why(&gateway, "/", json!({})).await;
@@ -120,7 +122,7 @@ async fn a_head_of_a_cold_page_fills_nothing() {
 
 #[tokio::test]
 async fn a_stale_page_that_is_served_while_it_is_refreshed() {
-    let (_origin, gateway) =
+    let (origin, gateway) =
         gateway(Answer::ok("x").header("Cache-Control", "max-age=60, stale-while-revalidate=600")).await;
     gateway.get("/").await;
     gateway.purged(json!({ "prefixes": [format!("{SITE}/")] })).await;
@@ -132,6 +134,7 @@ async fn a_stale_page_that_is_served_while_it_is_refreshed() {
         (&json!("prefix"), &json!("/"), &json!(false))
     );
     assert_eq!(told["stored"]["entry"]["serves_when_origin_is_gone"], json!(true));
+    assert_eq!(origin.count(), 1, "asking refreshes nothing");
     gateway.get("/").await.expect(200, "STALE");
 }
 
@@ -168,57 +171,40 @@ async fn a_client_that_wants_validation() {
     assert_eq!(told["request"]["directives"], json!(["no-cache"]));
 }
 
-#[tokio::test]
-async fn a_miss_by_purge() {
-    let (_origin, gateway) = gateway(Answer::fresh("x").header("Cache-Tag", "home")).await;
-    gateway.get("/").await;
-    gateway.purged(json!({ "tags": ["home"], "hard": true })).await;
-    let told = why(&gateway, "/", json!({})).await;
-    assert_eq!(verdict(&told), ("miss", Some("purged")), "{told:#}");
-    let purge = &told["purges"][0];
-    assert_eq!(
-        (&purge["scope"], &purge["name"], &purge["hard"]),
-        (&json!("tag"), &json!("home"), &json!(true))
-    );
-    assert_eq!(told["stored"]["entry"]["gone"], json!(true));
-    gateway.get("/").await.expect(200, "MISS");
-    assert_eq!(verdict(&why(&gateway, "/", json!({})).await), ("hit", None));
-}
-
-#[tokio::test]
-async fn a_miss_by_a_purge_of_everything_that_left_no_trace_in_memory() {
-    let (_origin, gateway) = gateway(Answer::fresh("x")).await;
-    gateway.get("/").await;
-    gateway.purged(json!({ "everything": true, "hard": true })).await;
-    let told = why(&gateway, "/", json!({})).await;
-    assert_eq!(verdict(&told), ("miss", Some("purged")), "{told:#}");
-    assert_eq!(told["purges"][0]["scope"], json!("everything"));
-}
-
-#[tokio::test]
-async fn bypass_by_cookie_path_and_query() {
-    let (_origin, gateway) = wordpress(page()).await;
-    let cookie = json!({ "headers": ["Cookie: wordpress_logged_in_x=1"] });
-    for (target, more, reason) in [
-        ("/", cookie, "cookie"),
-        ("/wp-admin/", json!({}), "path"),
-        ("/?preview=true", json!({}), "query"),
-        (
-            "/",
-            json!({ "headers": ["Authorization: Basic eDp5"] }),
-            "authorization",
-        ),
-    ] {
-        let told = why(&gateway, target, more.clone()).await;
-        assert_eq!(verdict(&told), ("bypass", Some(reason)), "{told:#}");
-        assert_eq!(told["request"]["decision"], json!("bypass"));
-        let mut request = Req::get(target);
-        for line in more["headers"].as_array().into_iter().flatten() {
-            let (name, value) = line.as_str().unwrap().split_once(": ").unwrap();
-            request = request.header(name, value);
-        }
-        gateway.fetch(request).await.expect(200, "BYPASS");
+/// Asks about a request to a WordPress site that passes the cache, and then sends it.
+async fn bypass(target: &str, field: Option<(&str, &str)>, reason: &str) {
+    let (origin, gateway) = wordpress(page()).await;
+    let mut request = Req::get(target);
+    let mut more = json!({});
+    if let Some((name, value)) = field {
+        request = request.header(name, value);
+        more = json!({ "headers": [format!("{name}: {value}")] });
     }
+    let told = why(&gateway, target, more).await;
+    assert_eq!(verdict(&told), ("bypass", Some(reason)), "{told:#}");
+    assert_eq!(told["request"]["decision"], json!("bypass"));
+    assert_eq!((&told["key"], origin.count()), (&Value::Null, 0));
+    gateway.fetch(request).await.expect(200, "BYPASS");
+}
+
+#[tokio::test]
+async fn bypass_by_cookie() {
+    bypass("/", Some(("Cookie", "wordpress_logged_in_x=1")), "cookie").await;
+}
+
+#[tokio::test]
+async fn bypass_by_path() {
+    bypass("/wp-admin/", None, "path").await;
+}
+
+#[tokio::test]
+async fn bypass_by_query() {
+    bypass("/?preview=true", None, "query").await;
+}
+
+#[tokio::test]
+async fn bypass_by_authorization() {
+    bypass("/", Some(("Authorization", "Basic eDp5")), "authorization").await;
 }
 
 #[tokio::test]
@@ -260,18 +246,24 @@ async fn not_stored(answer: Answer, conf: Value, request: Req, question: Value) 
     reason.unwrap().to_owned()
 }
 
+async fn not_stored_by_header(answer: Answer, reason: &str) {
+    let told = not_stored(answer, json!({}), Req::get("/"), json!({})).await;
+    assert_eq!(told, reason);
+}
+
 #[tokio::test]
-async fn answers_that_were_not_stored_by_header() {
-    for (answer, reason) in [
-        (Answer::fresh("x").header("Set-Cookie", "a=1"), "set-cookie"),
-        (Answer::fresh("x").header("Vary", "*"), "vary-any"),
-        (Answer::ok("x").header("Cache-Control", "private"), "private"),
-    ] {
-        assert_eq!(
-            not_stored(answer, json!({}), Req::get("/"), json!({})).await,
-            reason
-        );
-    }
+async fn an_answer_was_not_stored_by_set_cookie() {
+    not_stored_by_header(Answer::fresh("x").header("Set-Cookie", "a=1"), "set-cookie").await;
+}
+
+#[tokio::test]
+async fn an_answer_was_not_stored_by_vary() {
+    not_stored_by_header(Answer::fresh("x").header("Vary", "*"), "vary-any").await;
+}
+
+#[tokio::test]
+async fn an_answer_was_not_stored_by_cache_control() {
+    not_stored_by_header(Answer::ok("x").header("Cache-Control", "private"), "private").await;
 }
 
 #[tokio::test]
@@ -346,6 +338,26 @@ async fn what_answers_before_the_cache_is_named() {
     assert_eq!(verdict(&elsewhere), ("refused", Some("unknown_site")));
     let long = why(&gateway, &format!("/{}", "x".repeat(10_000)), json!({})).await;
     assert_eq!(verdict(&long), ("refused", Some("uri_too_long")));
+}
+
+#[tokio::test]
+async fn nothing_of_another_visitor_is_told() {
+    let origin = Origin::fixed(
+        Answer::fresh("<p>dear Mai Lan</p>")
+            .header("Set-Cookie", "sid=a-secret")
+            .header("X-Account", "mai-lan"),
+    )
+    .await;
+    let gateway = Gateway::start(Conf::origin(&origin)).await;
+    let visit = Req::get("/?token=hers").header("Cookie", "session=top-secret");
+    gateway.fetch(visit).await;
+    for target in ["/", "/?token=hers"] {
+        let told = why(&gateway, target, json!({})).await.to_string();
+        for secret in ["Mai Lan", "mai-lan", "a-secret", "top-secret"] {
+            assert!(!told.contains(secret), "{secret}: {told}");
+        }
+    }
+    assert_eq!(origin.count(), 1);
 }
 
 #[tokio::test]

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
 
-use super::{Found, Parts, Tier, Tiered};
+use super::{Found, Redis, Tier, Tiered};
 use crate::cache::entry::Entry;
 use crate::cache::key::KeyHash;
-use crate::cache::memory::{self, Slot};
+use crate::cache::memory::{Memory, Slot, alias_for};
 use crate::cache::purge::{PurgeHit, Subject, Verdict};
 use crate::cache::redis::Answer;
 use crate::cache::refusals::Refusal;
@@ -57,7 +57,7 @@ impl Tiered {
         let redis = match &parts.redis {
             None => RedisHolds::NotConfigured,
             Some(redis) => {
-                let asked = self.ask_redis(&parts, root, &mut slot, &mut vary, request);
+                let asked = ask_redis((redis, &parts.memory), root, &mut slot, &mut vary, request);
                 tokio::time::timeout(redis.link.timeout(), asked)
                     .await
                     .unwrap_or(RedisHolds::Error)
@@ -88,40 +88,6 @@ impl Tiered {
         }
     }
 
-    async fn ask_redis(
-        &self,
-        parts: &Parts,
-        root: KeyHash,
-        slot: &mut KeyHash,
-        vary: &mut Box<[HeaderName]>,
-        request: &HeaderMap,
-    ) -> RedisHolds {
-        let Some(redis) = &parts.redis else {
-            return RedisHolds::NotConfigured;
-        };
-        let mut answer = redis.tier.get(*slot).await;
-        if let Answer::Found(Slot::Vary(names)) = &answer
-            && *slot == root
-        {
-            *vary = names.names.clone();
-            *slot = parts.memory.variant(root, names, request);
-            answer = redis.tier.get(*slot).await;
-        }
-        if matches!(answer, Answer::Miss)
-            && let Some(alias) = memory::alias_for(root, vary, request)
-            && let Answer::Found(Slot::Alias(alias)) = redis.tier.get(alias).await
-        {
-            *slot = alias.slot;
-            answer = redis.tier.get(alias.slot).await;
-        }
-        match answer {
-            Answer::Found(Slot::Object(entry)) => RedisHolds::Response(entry),
-            Answer::Found(_) | Answer::Miss => RedisHolds::Nothing,
-            Answer::Error => RedisHolds::Error,
-            Answer::Skipped => RedisHolds::Skipped,
-        }
-    }
-
     /// The purges that hit `subject`, the widest scope first, and the gap that puts `entry` in doubt.
     #[must_use]
     pub fn purge_hits(&self, subject: &Subject<'_>, entry: Option<&Entry>) -> Vec<PurgeHit> {
@@ -137,5 +103,35 @@ impl Tiered {
     #[must_use]
     pub fn last_refusal(&self, root: KeyHash) -> Option<Refusal> {
         self.refusals.last(root)
+    }
+}
+
+async fn ask_redis(
+    (redis, memory): (&Redis, &Memory),
+    root: KeyHash,
+    slot: &mut KeyHash,
+    vary: &mut Box<[HeaderName]>,
+    request: &HeaderMap,
+) -> RedisHolds {
+    let mut answer = redis.tier.get(*slot).await;
+    if let Answer::Found(Slot::Vary(names)) = &answer
+        && *slot == root
+    {
+        *vary = names.names.clone();
+        *slot = memory.variant(root, names, request);
+        answer = redis.tier.get(*slot).await;
+    }
+    if matches!(answer, Answer::Miss)
+        && let Some(alias) = alias_for(root, vary, request)
+        && let Answer::Found(Slot::Alias(alias)) = redis.tier.get(alias).await
+    {
+        *slot = alias.slot;
+        answer = redis.tier.get(alias.slot).await;
+    }
+    match answer {
+        Answer::Found(Slot::Object(entry)) => RedisHolds::Response(entry),
+        Answer::Found(_) | Answer::Miss => RedisHolds::Nothing,
+        Answer::Error => RedisHolds::Error,
+        Answer::Skipped => RedisHolds::Skipped,
     }
 }
