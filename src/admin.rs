@@ -1,9 +1,10 @@
-//! The admin listener: metrics, health and purges over HTTP/1.1.
+//! The admin listener: metrics, health, purges and reloads over HTTP/1.1.
 //!
 //! Loopback only, unless a token file is given; then everything but the two health checks asks for the
 //! token. Every change is written to the log with its outcome.
 
 pub mod purge;
+pub mod reload;
 pub mod token;
 
 use std::convert::Infallible;
@@ -97,7 +98,8 @@ async fn answer(request: Request<Incoming>, app: &App) -> Response<Full<Bytes>> 
             let id = path.strip_prefix("/purge/").unwrap_or_default();
             purge::proof(app, id, request.headers().get(header::ACCEPT)).await
         }
-        (_, "/purge") => not_allowed("POST"),
+        (&Method::POST, "/reload") => reload::answer(app).await,
+        (_, "/purge" | "/reload") => not_allowed("POST"),
         _ => text(StatusCode::NOT_FOUND, "no such page; GET / lists what there is\n"),
     }
 }
@@ -107,6 +109,7 @@ const INDEX: &str = "popgate admin\n\n\
     GET  /healthz   200 while the process lives\n\
     GET  /readyz    200 while it may take traffic, 503 at start and while draining\n\
     POST /purge     {\"urls\":[]} {\"tags\":[],\"on\":[]} {\"hosts\":[]} {\"prefixes\":[]} {\"everything\":true}, \"hard\":true\n\
+    POST /reload    read the configuration again; says what came of it\n\
     GET  /purge/ID  which popgates have applied a purge; text with Accept: text/plain\n";
 
 fn readiness(app: &App) -> Response<Full<Bytes>> {

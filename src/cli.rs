@@ -44,6 +44,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Ask a running popgate to purge.
     Purge(client::PurgeArgs),
+    /// Ask a running popgate to read its configuration again; exits 0, or 78 when the running one stays.
+    Reload(client::ReloadArgs),
     /// Ask a running popgate whether it is alive (or ready); exits 0 or 1.
     Health(client::HealthArgs),
     /// Print generated documentation.
@@ -61,6 +63,7 @@ pub fn main() -> ExitCode {
         Some(Command::Check(config)) => check::check(config.file.as_deref()),
         Some(Command::Demo(args)) => demo::demo(&args),
         Some(Command::Purge(args)) => client::purge(&args),
+        Some(Command::Reload(args)) => client::reload(&args),
         Some(Command::Health(args)) => client::health(&args),
         Some(Command::Docs(args)) => docs::docs(&args),
     }
@@ -71,7 +74,11 @@ fn report(diagnostics: &[crate::config::Diagnostic]) -> ExitCode {
     for diagnostic in diagnostics {
         eprintln!("error: {diagnostic}");
     }
-    let count = diagnostics.len();
+    refused(diagnostics.len())
+}
+
+/// Says how many errors were printed.
+fn refused(count: usize) -> ExitCode {
     eprintln!(
         "popgate: {count} {} in the configuration",
         if count == 1 { "error" } else { "errors" }

@@ -408,7 +408,8 @@ impl Tiered {
             let mut also_renewed = renewed.clone();
             let others = async {
                 tokio::select! {
-                    () = self.work(&parts) => {}
+                    // Boxed: in one piece its type is too deep for the compiler.
+                    () = Box::pin(self.work(&parts)) => {}
                     _ = renewed.changed() => {}
                 }
             };
