@@ -1,10 +1,11 @@
-//! The admin listener: metrics, health and purges over HTTP/1.1.
+//! The admin listener: metrics, health, purges and reloads over HTTP/1.1.
 //!
 //! Loopback only, unless a token file is given; then everything but the two health checks asks for the
 //! token. Every change is written to the log with its outcome.
 
 mod advise;
 pub mod purge;
+pub mod reload;
 pub mod token;
 mod why;
 
@@ -108,7 +109,8 @@ async fn answer(request: Request<Incoming>, app: &App) -> Response<Full<Bytes>> 
             let id = path.strip_prefix("/purge/").unwrap_or_default();
             purge::proof(app, id, request.headers().get(header::ACCEPT)).await
         }
-        (_, "/purge") => not_allowed("POST"),
+        (&Method::POST, "/reload") => reload::answer(app).await,
+        (_, "/purge" | "/reload") => not_allowed("POST"),
         (_, "/why") => not_allowed("GET, HEAD, POST"),
         _ => text(StatusCode::NOT_FOUND, "no such page; GET / lists what there is\n"),
     }
@@ -119,6 +121,7 @@ const INDEX: &str = "popgate admin\n\n\
     GET  /healthz   200 while the process lives\n\
     GET  /readyz    200 while it may take traffic, 503 at start and while draining\n\
     POST /purge     {\"urls\":[]} {\"tags\":[],\"on\":[]} {\"hosts\":[]} {\"prefixes\":[]} {\"everything\":true}, \"hard\":true\n\
+    POST /reload    read the configuration again; says what came of it\n\
     GET  /purge/ID  which popgates have applied a purge; text with Accept: text/plain\n\
     POST /why       {\"url\":\"\", \"method\":\"\", \"headers\":[\"Name: value\"], \"client\":\"IP\"} ?format=text\n\
     GET  /why       ?url= &method= &header= &client= &format=text\n\

@@ -7,6 +7,7 @@
 mod background;
 pub mod purge;
 mod reload;
+mod requests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use crate::site::SiteTable;
 use crate::telemetry::{AccessLog, HitMetrics, Metrics};
 
 pub use reload::ReloadError;
+pub use requests::{Outcome, ReloadRequests};
 
 /// The parts that live as long as the process.
 pub struct App {
@@ -66,6 +68,7 @@ pub struct App {
     access_log: ArcSwap<AccessLog>,
     /// What the admin listener asks for.
     admin_token: ArcSwapOption<Token>,
+    requests: ReloadRequests,
     /// What a reload replaces.
     live: ArcSwap<Live>,
 }
@@ -155,6 +158,11 @@ pub enum AppError {
     /// The token of the admin listener cannot be read.
     #[error("admin.token_file: {0}")]
     AdminToken(String),
+    /// The running admin listener may not be without a token.
+    #[error(
+        "admin.token_file: the admin listener runs on {0}, which is not loopback, until a restart; keep a token until then"
+    )]
+    OpenAdmin(std::net::SocketAddr),
     /// The access log cannot be opened.
     #[error("log.access: {0}; make the folder writable for popgate's user")]
     AccessLog(std::io::Error),
@@ -199,6 +207,7 @@ impl App {
             advisor: Advisor::default(),
             access_log: ArcSwap::from_pointee(access_log),
             admin_token: ArcSwapOption::new(admin_token),
+            requests: ReloadRequests::default(),
             live: ArcSwap::from_pointee(live),
         }))
     }

@@ -41,15 +41,16 @@ struct PreparedCache {
 
 impl App {
     /// Puts a configuration in force: all of it, or on an error nothing. What belongs to listeners and to the
-    /// process (`listen`, `admin.address`, `threads`) keeps its running value and is named in a warning. Must be
+    /// process (`listen`, `admin.address`, `threads`) keeps its running value, is named in a warning and returned. Must be
     /// called within the runtime that serves requests.
     ///
     /// # Errors
     /// [`ReloadError`].
-    pub fn reload(&self, config: Config) -> Result<(), ReloadError> {
+    pub fn reload(&self, config: Config) -> Result<Vec<&'static str>, ReloadError> {
         let running = self.live();
         let mut config = config;
-        for key in keep_fixed(&running.config, &mut config) {
+        let kept = keep_fixed(&running.config, &mut config);
+        for key in &kept {
             warn!(key, "change needs a restart, the running value stays");
         }
         let geo = self.geo.prepare(&config.geo).map_err(AppError::Geo)?;
@@ -66,7 +67,7 @@ impl App {
         };
         self.geo.commit(geo);
         self.commit(&running.config, prepared, live);
-        Ok(())
+        Ok(kept)
     }
 
     fn prepare(&self, running: &Config, new: &Config) -> Result<Prepared, AppError> {
@@ -82,10 +83,16 @@ impl App {
         } else {
             Some(AccessLog::open(&new.log, Arc::clone(&self.metrics)).map_err(AppError::AccessLog)?)
         };
+        let token = admin_token(new)?;
+        if let (Some(address), None) = (new.admin.address, &token)
+            && !address.ip().to_canonical().is_loopback()
+        {
+            return Err(AppError::OpenAdmin(address));
+        }
         Ok(Prepared {
             kv,
             access_log,
-            admin_token: admin_token(new)?,
+            admin_token: token,
             cache: self.prepare_cache(&running.cache, &new.cache)?,
         })
     }
@@ -163,6 +170,10 @@ fn keep_fixed(running: &Config, new: &mut Config) -> Vec<&'static str> {
         }
     }
     kept("listen", listen != new.listen);
+    if running.admin.address.is_some() && new.admin.address.is_none() {
+        // The listener stays until a restart, and so does its token.
+        new.admin.token_file.clone_from(&running.admin.token_file);
+    }
     kept(
         "admin.address",
         keep(&running.admin.address, &mut new.admin.address),

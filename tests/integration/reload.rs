@@ -248,3 +248,121 @@ async fn http2_streams_are_those_of_the_last_reload_for_new_connections() {
     assert_eq!(second.await.unwrap().unwrap().status(), 200);
     assert_eq!(origin.active().max(), 1);
 }
+
+fn popgate_reload(gateway: &Gateway) -> std::process::Output {
+    std::process::Command::new(crate::support::gateway::POPGATE)
+        .arg("reload")
+        .arg("-c")
+        .arg(gateway.file())
+        .output()
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn popgate_reload_waits_for_the_outcome_and_prints_it() {
+    let origin = Origin::fixed(Answer::ok("x")).await;
+    let conf = Conf::origin(&origin);
+    let gateway = Gateway::start(conf.clone()).await;
+    gateway.rewrite(&conf.clone().with(json!({ "pop": "other", "threads": 3 })));
+    let done = popgate_reload(&gateway);
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success() && said.contains("threads: "), "{done:?}");
+    let ray = gateway.get("/").await.header("cf-ray").unwrap();
+    assert!(ray.ends_with("-other"), "in force when the command ends: {ray}");
+    std::fs::create_dir(gateway.folder().join("bad")).unwrap();
+    std::fs::write(gateway.folder().join("bad/kv.redb"), vec![7; 8192]).unwrap();
+    for (broken, word) in [
+        (conf.clone().with(json!({ "lisen": 1 })), "popgate.yaml:"),
+        (
+            conf.with(json!({ "pop": "third", "kv": { "path": "@DIR@/bad" } })),
+            "bad/kv.redb",
+        ),
+    ] {
+        gateway.rewrite(&broken);
+        let refused = popgate_reload(&gateway);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(78), "{said}");
+        assert!(said.starts_with("error: ") && said.contains(word), "{said}");
+        let ray = gateway.get("/").await.header("cf-ray").unwrap();
+        assert!(ray.ends_with("-other"), "{ray}");
+    }
+}
+
+#[tokio::test]
+async fn a_reload_over_the_admin_listener_needs_the_token() {
+    let origin = Origin::fixed(Answer::ok("x")).await;
+    let token = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(token.path(), "s3cret-s3cret-s3cret-s3cret").unwrap();
+    let conf = Conf::origin(&origin).with(json!({ "admin": { "token_file": token.path() } }));
+    let gateway = Gateway::start(conf).await;
+    let ask = || Req::new("POST", "/reload");
+    assert_eq!(gateway.admin(ask()).await.unwrap().status, 401);
+    let right = ask().header("Authorization", "Bearer s3cret-s3cret-s3cret-s3cret");
+    assert_eq!(gateway.admin(right).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn a_listener_off_loopback_never_loses_its_token() {
+    let origin = Origin::fixed(Answer::ok("x")).await;
+    let token = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(token.path(), "s3cret-s3cret-s3cret-s3cret").unwrap();
+    let conf = Conf::origin(&origin);
+    let open = json!({ "admin": { "address": "0.0.0.0:@ADMIN@", "token_file": token.path() } });
+    let gateway = Gateway::start(conf.clone().with(open)).await;
+    // Fine for a loopback listener, but the one that runs is none.
+    gateway.rewrite(&conf);
+    gateway.signal("HUP");
+    eventually("a refusal", async || gateway.stderr().contains("keep a token")).await;
+    assert_eq!(gateway.admin(Req::get("/metrics")).await.unwrap().status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_reloads_under_load_on_both_wires_fail_no_request() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let Some(redis) = Redis::start().await else { return };
+    let origin = Origin::fixed(Answer::fresh(vec![b'x'; 2_000])).await;
+    let conf = Conf::origin(&origin).site(json!({ "endpoints": ["fast_user"] }));
+    let gateway = Arc::new(Gateway::start(conf.clone()).await);
+    let stop = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> = (0..100)
+        .map(|client| {
+            let (gateway, stop) = (Arc::clone(&gateway), Arc::clone(&stop));
+            tokio::spawn(async move {
+                let mut h1 = Http1::connect(gateway.address()).await;
+                let h2 = Http2::connect(gateway.h2c()).await;
+                let mut served = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    let request = match served % 3 {
+                        0 => Req::get("/api/fast-user"),
+                        _ => Req::get(&format!("/{client}/{}", served % 50)),
+                    };
+                    let (first, second) = tokio::join!(h1.fetch(&request), h2.fetch(&request));
+                    assert_eq!((first.status, second.status), (200, 200));
+                    served += 2;
+                }
+                served
+            })
+        })
+        .collect();
+    for round in 0..20_u8 {
+        let mut next = conf.clone().with(json!({
+            "pop": format!("pop{round}"),
+            "kv": { "path": format!("@DIR@/kv{}", round % 2) },
+            "log": { "access": format!("@DIR@/access{}.log", round % 2) },
+            "cache": { "memory": format!("{}MiB", 1 + round % 4), "object_max": "512KiB" },
+        }));
+        if round % 3 != 0 {
+            next = next.with(json!({ "cache": { "redis": { "url": redis.url(round % 2) } } }));
+        }
+        gateway.rewrite(&next);
+        gateway.reload("ok").await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    let mut served = 0;
+    for client in clients {
+        served += client.await.unwrap();
+    }
+    eprintln!("{served} requests over 20 reloads");
+    assert!(served > 400, "{served}");
+}
