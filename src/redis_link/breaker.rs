@@ -1,10 +1,13 @@
 //! When a connection is given up: pure counting, no clock and no I/O of its own.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::Cause;
 
+/// The next connection's number, over all links; 0 is none.
+static GENERATIONS: AtomicU64 = AtomicU64::new(1);
 /// Failures in a row that open the breaker.
 const CONSECUTIVE_MAX: u32 = 3;
 /// Timeouts within [`BURST_WINDOW`] that open it even when other commands succeed in between.
@@ -52,10 +55,11 @@ impl Breaker {
         self.refusals.insert(cause)
     }
 
-    /// Forgets everything for a new connection and numbers it.
+    /// Forgets everything for a new connection and numbers it: no two connections of this process, of whatever
+    /// link, share a number.
     pub(super) fn next_generation(&mut self) -> u64 {
         *self = Self {
-            generation: self.generation + 1,
+            generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
             ..Self::default()
         };
         self.generation
@@ -113,13 +117,13 @@ mod tests {
         breaker.failure();
         breaker.failure();
         assert!(breaker.first_refusal(Cause::Oom));
-        assert_eq!(breaker.next_generation(), 1);
+        let first = breaker.next_generation();
         assert!(!breaker.failure());
         assert!(
             breaker.first_refusal(Cause::Oom),
             "said again on a new connection"
         );
         assert!(!breaker.first_refusal(Cause::Oom));
-        assert_eq!(breaker.next_generation(), 2);
+        assert!(breaker.next_generation() > first);
     }
 }
