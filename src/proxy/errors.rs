@@ -1,12 +1,15 @@
 //! From an error to the status a client sees: the only place where that is decided.
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use pingora_core::{Error, ErrorSource, ErrorType};
 use pingora_proxy::{FailToProxy, Session};
 
 use super::answer;
 use super::context::RequestContext;
 use crate::cache::policy::RefuseReason;
+
+/// Methods that are not refused whatever the site (RFC 9110 10.2.1).
+pub const SERVED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /// The status for an error; `None` when the client is gone.
 #[must_use]
@@ -44,6 +47,10 @@ pub async fn answer(session: &mut Session, error: &Error, cx: &mut RequestContex
     let mut page = answer::error(status);
     if let Some(wait) = cx.upstream.retry_after {
         answer::retry_after(&mut page, wait);
+    }
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        page.headers
+            .push((header::ALLOW, HeaderValue::from_static(SERVED)));
     }
     // What is left of a request that was refused half-read cannot be told from the next one.
     if status.is_client_error() {

@@ -32,7 +32,8 @@ const BAD_REQUEST: Refusal = Refusal {
     reason: "bad_request",
 };
 
-const NO_TUNNEL: Refusal = Refusal {
+/// No tunnels, and no echo of what popgate and browsers add to a request (RFC 9110 9.3.8).
+const NOT_SERVED: Refusal = Refusal {
     status: StatusCode::METHOD_NOT_ALLOWED,
     reason: "bad_request",
 };
@@ -65,8 +66,8 @@ pub struct Authority {
 /// The refusal to answer with.
 pub fn normalise(request: &mut RequestHeader, limits: &Limits) -> Result<Authority, Refusal> {
     check_size(request, limits)?;
-    if request.method == Method::CONNECT {
-        return Err(NO_TUNNEL);
+    if request.method == Method::CONNECT || request.method == Method::TRACE {
+        return Err(NOT_SERVED);
     }
     let target = absolute_target(request)?;
     let authority = authority(request, target.as_ref())?;

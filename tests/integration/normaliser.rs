@@ -202,6 +202,24 @@ async fn no_refusal_names_the_engine() {
 }
 
 #[tokio::test]
+async fn rfc9110_15_5_6_methods_that_are_never_served_get_405_and_those_that_are() {
+    let (origin, gateway) = plain().await;
+    let refused = [
+        gateway.fetch(Req::new("TRACE", "/")).await,
+        Wire::H2.fetch(&gateway, Req::new("TRACE", "/")).await,
+        gateway.fetch(Req::new("CONNECT", "/")).await,
+    ];
+    for response in refused {
+        let allow = response.header("allow").unwrap_or_default();
+        assert!(
+            response.status == 405 && allow.starts_with("GET, HEAD, POST"),
+            "{response:?}"
+        );
+    }
+    assert_eq!(origin.count(), 0);
+}
+
+#[tokio::test]
 async fn absolute_form_is_the_same_as_origin_form() {
     let (origin, gateway) = plain().await;
     gateway.get("/a?b=c").await.expect(200, "MISS");

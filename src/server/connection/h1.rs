@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::patience::{Ended, Patience};
 use super::{Shared, Terms};
+use crate::proxy::errors::SERVED;
 use crate::server::head::{self, Read, Room};
 use crate::server::lane::{Answer, Came};
 use crate::server::stream::{ClientStream, Gate};
@@ -218,8 +219,12 @@ async fn refuse(mut stream: ClientStream, status: StatusCode) {
         status.as_u16(),
         status.canonical_reason().unwrap_or_default()
     );
+    let allow = match status {
+        StatusCode::METHOD_NOT_ALLOWED => format!("allow: {SERVED}\r\n"),
+        _ => String::new(),
+    };
     let answer = format!(
-        "HTTP/1.1 {} {}\r\ncontent-type: text/plain\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}",
+        "HTTP/1.1 {} {}\r\n{allow}content-type: text/plain\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}",
         status.as_u16(),
         status.canonical_reason().unwrap_or_default(),
         text.len()
