@@ -1,11 +1,15 @@
 //! `popgate demo`: the main job with nothing else installed.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
 
 use crate::config;
+
+/// Name of a demo's folder, before its process id.
+const FOLDER: &str = "popgate-demo-";
 
 /// Where the demo listens.
 #[derive(Debug, Args)]
@@ -24,7 +28,9 @@ pub(super) fn demo(args: &DemoArgs) -> ExitCode {
         Ok(bound) => bound,
         Err(error) => return super::fail(&format!("cannot start the demo origin: {error}")),
     };
-    let folder = std::env::temp_dir().join(format!("popgate-demo-{}", std::process::id()));
+    let temporary = std::env::temp_dir();
+    remove_left(&temporary);
+    let folder = temporary.join(format!("{FOLDER}{}", std::process::id()));
     if let Err(error) = std::fs::create_dir_all(&folder) {
         return super::fail(&format!("cannot make {}: {error}", folder.display()));
     }
@@ -42,13 +48,31 @@ pub(super) fn demo(args: &DemoArgs) -> ExitCode {
     code
 }
 
+/// Removes what demos left that were killed.
+fn remove_left(temporary: &Path) {
+    let Ok(entries) = std::fs::read_dir(temporary) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.strip_prefix(FOLDER));
+        let Some(pid) = pid.and_then(|pid| pid.parse::<u32>().ok()) else {
+            continue;
+        };
+        if Path::new("/proc/self").exists() && !Path::new("/proc").join(pid.to_string()).exists() {
+            // Another user's stays; it is that user's to remove.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 fn bind_origin() -> std::io::Result<(SocketAddr, std::net::TcpListener)> {
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listener.set_nonblocking(true)?;
     Ok((listener.local_addr()?, listener))
 }
 
-fn yaml(args: &DemoArgs, origin: SocketAddr, kv: &std::path::Path) -> String {
+fn yaml(args: &DemoArgs, origin: SocketAddr, kv: &Path) -> String {
     format!(
         "pop: demo\n\
          listen: [{{ address: \"127.0.0.1:{}\" }}]\n\
