@@ -7,7 +7,6 @@ pub mod context;
 pub mod decide;
 pub mod errors;
 mod freshen;
-mod h2;
 pub mod headers;
 pub mod invalidate;
 pub mod log;
@@ -46,7 +45,6 @@ use crate::cache::storage::CacheStorage;
 use crate::cache::storage::fill_lock::{FillLock, LockTerms};
 use crate::serve::ray::Rays;
 use context::RequestContext;
-pub use h2::H2Server;
 use uncacheable::Uncacheable;
 
 /// Trace filter for the engine, which reports each client that goes away and each failed try as an error;
@@ -150,12 +148,6 @@ impl Gateway {
         options.allow_connect_method_proxying = true;
         proxy.server_options = Some(options);
         proxy
-    }
-
-    /// Its form for HTTP/2 connections that begin under the configuration in force now.
-    #[must_use]
-    pub fn h2_server(&self) -> Arc<H2Server> {
-        H2Server::new(self.server(), &self.app.live().config)
     }
 
     /// Lets idle connections go: the process stops.

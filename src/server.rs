@@ -3,6 +3,7 @@
 pub mod connection;
 pub mod descriptors;
 pub mod drain;
+mod h2;
 pub mod head;
 pub mod lane;
 pub mod listener;
@@ -22,8 +23,9 @@ use tracing::info;
 
 use crate::app::App;
 use crate::config::{Config, Listen};
-use crate::proxy::{Gateway, H2Server};
+use crate::proxy::Gateway;
 use connection::{Shared, Terms};
+use h2::H2Server;
 use head::HeadLimits;
 use lane::Lane;
 use slots::Slots;
@@ -82,7 +84,7 @@ pub fn bind_all(config: &Config) -> Result<Vec<Bound>, String> {
 pub fn start(bound: Vec<Bound>, app: &Arc<App>, gateway: &Gateway) -> Result<Serving, String> {
     let config = Arc::clone(&app.live().config);
     let slots = Slots::new(config.limits.connections, &app.metrics);
-    let h2 = gateway.h2_server();
+    let h2 = H2Server::new(gateway, app);
     let shared = Arc::new(Shared {
         app: gateway.server(),
         life: Arc::clone(&app.life),
@@ -178,7 +180,7 @@ impl Serving {
         let config = Arc::clone(&app.live().config);
         descriptors::raise_limit(&config);
         self.slots.resize(config.limits.connections, &app.metrics);
-        let h2 = gateway.h2_server();
+        let h2 = H2Server::new(gateway, app);
         for (running, loaded) in self.listeners.iter().zip(prepared.0) {
             if let (Some(certificates), Some(loaded)) = (&running.certificates, loaded) {
                 certificates.replace(loaded);

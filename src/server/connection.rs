@@ -17,12 +17,12 @@ use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
 use super::drain::{InFlight, Lifecycle};
+use super::h2::H2Server;
 use super::head::HeadLimits;
 use super::lane::Lane;
 use super::proxy_header::{self, ProxyHeader};
 use super::stream::{ClientStream, Transport};
 use crate::config::ClientTimeouts;
-use crate::proxy::H2Server;
 use crate::telemetry::Metrics;
 
 /// The HTTP/2 client preface (RFC 9113 3.4).

@@ -9,14 +9,14 @@
 pub mod decision;
 mod fields;
 mod find;
+mod h2;
 mod report;
 mod write;
 
 use std::net::IpAddr;
 
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
-use popgate_filters::Scheme;
+use http::{StatusCode, Version};
 use prometheus::IntCounter;
 use tokio::time::Instant;
 
@@ -47,6 +47,8 @@ pub struct Came {
     pub tls: bool,
     /// It is closed after this answer.
     pub last: bool,
+    /// HTTP/1.1 or HTTP/2.
+    pub version: Version,
 }
 
 /// An answer whose head is written; `body` is to follow.
@@ -55,6 +57,14 @@ pub struct Answer {
     pub body: Bytes,
     /// The connection is closed behind it.
     pub close: bool,
+    report: Report,
+}
+
+/// A hit whose head is written.
+struct Found<H> {
+    head: H,
+    body: Bytes,
+    close: bool,
     report: Report,
 }
 
@@ -87,9 +97,7 @@ impl Lane {
         match self.try_answer(request, came, out) {
             Ok(answer) => Some(answer),
             Err(pass) => {
-                if let Some(counter) = self.passed.get(pass as usize) {
-                    counter.inc();
-                }
+                self.count(pass);
                 None
             }
         }
@@ -119,6 +127,29 @@ impl Lane {
     }
 
     fn try_answer(&self, request: &Request<'_, '_>, came: Came, out: &mut BytesMut) -> Result<Answer, Pass> {
+        let found = self.find(request, came, |asked, hit, status, close| {
+            write::head(out, &self.gateway, asked, hit, status, close)
+        })?;
+        let body = if found.body.len() <= COPIED_MAX {
+            out.extend_from_slice(&found.body);
+            Bytes::new()
+        } else {
+            found.body
+        };
+        Ok(Answer {
+            report: found.report,
+            body,
+            close: found.close,
+        })
+    }
+
+    /// Finds the hit for a request and has its head written.
+    fn find<H>(
+        &self,
+        request: &Request<'_, '_>,
+        came: Came,
+        write: impl FnOnce(&Asked<'_>, &Hit, StatusCode, bool) -> Result<H, Pass>,
+    ) -> Result<Found<H>, Pass> {
         let started = Instant::now();
         let app = &self.gateway.app;
         let live = app.live_now();
@@ -140,16 +171,7 @@ impl Lane {
             request.fields,
             is_trusted(came.peer, &live.config.trusted_proxies),
         );
-        let connection = if came.tls { Scheme::Https } else { Scheme::Http };
-        let asked = Asked::new(
-            &self.gateway,
-            &live,
-            site,
-            &ordinary,
-            &fields,
-            came.peer,
-            connection,
-        );
+        let asked = Asked::new(&self.gateway, &live, site, &ordinary, &fields, came);
         let hit = find::find(&self.gateway, &asked, &mut fields)?;
         let status = if hit.not_modified {
             StatusCode::NOT_MODIFIED
@@ -162,20 +184,20 @@ impl Lane {
         } else {
             hit.entry.body.clone()
         };
-        write::head(out, &self.gateway, &asked, &hit, status, close)?;
+        let head = write(&asked, &hit, status, close)?;
         app.cache.count_hit();
         self.watch_for_leaks(&asked, &hit, &fields);
-        let length = body.len();
-        let body = if length <= COPIED_MAX {
-            out.extend_from_slice(&body);
-            Bytes::new()
-        } else {
-            body
-        };
-        Ok(Answer {
-            report: Report::new(&self.gateway, &asked, &fields, status, length, started),
+        Ok(Found {
+            head,
+            report: Report::new(&self.gateway, &asked, &fields, status, body.len(), started),
             body,
             close,
         })
+    }
+
+    fn count(&self, pass: Pass) {
+        if let Some(counter) = self.passed.get(pass as usize) {
+            counter.inc();
+        }
     }
 }

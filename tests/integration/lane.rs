@@ -3,6 +3,7 @@
 //! The lane keeps the origin's `Date`, which the engine replaces: that tells who answered.
 
 mod closing;
+mod h2;
 mod purging;
 
 use tokio::io::AsyncReadExt as _;

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
-use http::StatusCode;
+use http::{StatusCode, Version};
 use pingora_core::apps::{HttpPersistentSettings, HttpServerApp};
 use pingora_core::protocols::http::ServerSession;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -118,6 +118,7 @@ fn look<A>(stream: &mut ClientStream, terms: &Terms, shared: &Shared<A>, last: b
         peer: stream.peer(),
         tls: stream.is_tls(),
         last: last || shared.life.is_parting(),
+        version: Version::HTTP_11,
     };
     // Parsed in place, while the answer is gathered beside it.
     let mut bytes = std::mem::take(stream.ahead());

@@ -2,14 +2,14 @@
 //! policy, key, variant, freshness, condition.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::header::HOST;
-use http::{HeaderMap, HeaderName, Method, Version};
+use http::{HeaderMap, HeaderName, Method};
 use popgate_filters::{FilterContext, GeoRecord, Point, RequestParts, Scheme, spoof};
 
+use super::Came;
 use super::decision::{Ordinary, Pass, is_plain_byte};
 use super::fields::Fields;
 use crate::app::{Live, SiteRuntime};
@@ -44,7 +44,7 @@ pub struct Asked<'a> {
     pub site: &'a Arc<SiteRuntime>,
     pub ordinary: &'a Ordinary<'a>,
     pub client: Client,
-    pub peer: IpAddr,
+    pub came: Came,
     /// The port in the client's host, unless it goes without saying.
     pub port: Option<u16>,
     /// Host and port in normal form, if a filter or the access log may ask for them; else empty.
@@ -74,15 +74,15 @@ impl<'a> Asked<'a> {
         site: &'a Arc<SiteRuntime>,
         ordinary: &'a Ordinary<'a>,
         fields: &Fields<'_, '_>,
-        peer: IpAddr,
-        connection: Scheme,
+        came: Came,
     ) -> Self {
+        let connection = if came.tls { Scheme::Https } else { Scheme::Http };
         let trusted = &live.config.trusted_proxies;
         let claims = match fields.are_trusted() {
             true => fields.select(|name| client::READS.iter().any(|read| name.eq_ignore_ascii_case(read))),
             false => HeaderMap::new(),
         };
-        let client = client::client(peer, connection, trusted, &claims);
+        let client = client::client(came.peer, connection, trusted, &claims);
         let chain = &site.chain;
         let logged = gateway.app.access_log().enabled();
         let told = logged || !chain.hits_need_nothing();
@@ -104,7 +104,7 @@ impl<'a> Asked<'a> {
             site,
             ordinary,
             client,
-            peer,
+            came,
             logged,
             now: gateway.app.clock.now(),
         }
@@ -114,7 +114,7 @@ impl<'a> Asked<'a> {
     pub fn context(&self) -> FilterContext<'_> {
         FilterContext {
             ip: self.client.visitor.ip,
-            peer: self.peer,
+            peer: self.came.peer,
             peer_trusted: self.client.visitor.peer_trusted,
             chain: &self.client.visitor.chain,
             geo: self.geo.as_ref(),
@@ -125,7 +125,7 @@ impl<'a> Asked<'a> {
             site: &self.site.config.name,
             ray: self.ray.as_deref().unwrap_or_default(),
             pop: &self.live.config.pop,
-            version: Version::HTTP_11,
+            version: self.came.version,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{StatusCode, Version};
 use popgate_filters::FilterContext;
 use tokio::time::Instant;
 
@@ -21,6 +21,7 @@ pub struct Report {
     /// Bytes of body.
     length: usize,
     started: Instant,
+    protocol: &'static str,
     line: Option<Box<Line>>,
 }
 
@@ -81,6 +82,10 @@ impl Report {
             status,
             length,
             started,
+            protocol: match asked.came.version {
+                Version::HTTP_2 => "HTTP/2.0",
+                _ => "HTTP/1.1",
+            },
             line,
         }
     }
@@ -115,7 +120,7 @@ impl Report {
             scheme: line.scheme,
             host: &line.host,
             target: &line.target,
-            protocol: "HTTP/1.1",
+            protocol: self.protocol,
             status: self.status.as_u16(),
             bytes: sent as u64,
             duration_ms: (took.as_secs_f64() * 1_000_000.0).round() / 1000.0,

@@ -97,8 +97,16 @@ fn for_browsers(asked: &Asked<'_>, hit: &Hit) -> Option<Cow<'static, str>> {
     preset::for_browsers(asked.site.config.preset, hit.class, status, &entry.headers, age)
 }
 
-/// The way with filters that act on hits, and with the word of other caches: the header as a map.
-fn assemble(gateway: &Gateway, asked: &Asked<'_>, hit: &Hit, status: StatusCode) -> Result<HeaderMap, Pass> {
+/// The way with filters that act on hits, with the word of other caches, and of HTTP/2: the header as a map.
+///
+/// # Errors
+/// As [`head`].
+pub fn assemble(
+    gateway: &Gateway,
+    asked: &Asked<'_>,
+    hit: &Hit,
+    status: StatusCode,
+) -> Result<HeaderMap, Pass> {
     let entry = &hit.entry;
     let config = &asked.site.config;
     let mut headers = entry.headers.clone();
