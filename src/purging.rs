@@ -175,6 +175,8 @@ pub fn protocol(site: &SitePurge, method: &str, path: &str) -> Option<PurgeProto
             Some(PurgeProtocol::NginxHelper)
         }
         "PURGE" => Some(PurgeProtocol::Purge),
+        // Never an origin's to answer: its word would count as a change of the page.
+        "BAN" => Some(PurgeProtocol::Ban),
         _ if ban::METHODS.contains(&method) && site.speaks(PurgeProtocol::Ban) => Some(PurgeProtocol::Ban),
         _ => None,
     }

@@ -206,19 +206,32 @@ impl Tiered {
         self.log.settle().await;
         let parts = self.parts.load_full();
         let place = parts.memory.find(root, request);
-        if let Some(found) = place
+        let here = place
             .entry
-            .and_then(|entry| self.judge(&parts, entry, Tier::Memory))
-        {
-            self.hit.inc();
-            return Some(found);
+            .and_then(|entry| self.judge(&parts, entry, Tier::Memory));
+        let usable = here.as_ref().is_some_and(|found| self.is_usable(found));
+        match (&here, &parts.redis) {
+            (Some(_), redis) if usable || redis.is_none() => self.hit.inc(),
+            _ => self.miss.inc(),
         }
-        self.miss.inc();
-        let wait = parts.redis.as_ref()?.link.timeout();
-        let entry = tokio::time::timeout(wait, self.read_for(&parts, root, place.slot, request))
-            .await
-            .ok()??;
-        self.judge(&parts, entry, Tier::Redis)
+        let Some(redis) = parts.redis.as_ref().filter(|_| !usable) else {
+            return here;
+        };
+        // Another popgate may have fetched it since.
+        let reading = self.read_for(&parts, root, place.slot, request);
+        let there = tokio::time::timeout(redis.link.timeout(), reading).await;
+        let there = there
+            .ok()
+            .flatten()
+            .and_then(|entry| self.judge(&parts, entry, Tier::Redis));
+        match (here, there) {
+            (Some(here), Some(there)) if !is_later(&there.entry, &here.entry) => Some(here),
+            (here, there) => there.or(here),
+        }
+    }
+
+    fn is_usable(&self, found: &Found) -> bool {
+        found.verdict == Verdict::Valid && found.entry.times.is_fresh(self.clock.now())
     }
 
     /// Reads the response for a request from Redis, by way of the marker where there is one.
@@ -439,6 +452,11 @@ impl Tiered {
             purges_synced: self.log.synced(),
         }
     }
+}
+
+/// Whether what is in Redis was fetched later than what is in memory.
+fn is_later(there: &Entry, here: &Entry) -> bool {
+    (there.times.stored_at, there.seq) > (here.times.stored_at, here.seq)
 }
 
 /// Gives all memory back, on a thread that may take its time.

@@ -61,14 +61,21 @@ async fn by_request(
         cx,
         protocol: protocol.as_str(),
     };
-    if !site.config.purge.speaks(protocol) {
-        return Reply::text(StatusCode::METHOD_NOT_ALLOWED, "PURGE is not understood here\n");
-    }
     if !sender.may_purge(site, &request.headers) {
         sender.count("refused");
         return Reply::text(
             StatusCode::FORBIDDEN,
             format!("{} is not allowed for this address\n", request.method),
+        );
+    }
+    if !site.config.purge.speaks(protocol) {
+        sender.count("refused");
+        return Reply::text(
+            StatusCode::FORBIDDEN,
+            format!(
+                "{} is not spoken here; name it in sites[].purge.protocols\n",
+                request.method
+            ),
         );
     }
     let head = head(request);

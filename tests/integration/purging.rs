@@ -413,3 +413,16 @@ async fn a_site_may_say_that_purges_are_hard() {
         .await;
     assert!(body.contains("\"hard\":false"), "{body}");
 }
+
+#[tokio::test]
+async fn a_ban_is_never_the_origins_to_answer() {
+    let only = json!({ "purge": { "protocols": ["purge"], "from": ["192.0.2.0/24"] } });
+    let site = stored(only, &["/post-7/"]).await;
+    let asked = site.origin.count();
+    let (status, ..) = site
+        .exchange("BAN /post-7/ HTTP/1.1\nHost: site.example\nConnection: close\n\n")
+        .await;
+    assert_eq!((status, site.origin.count()), (403, asked));
+    assert!(site.counted("ban", "refused").await >= 1.0);
+    site.kept("/post-7/").await;
+}

@@ -343,3 +343,31 @@ async fn a_hard_purge_while_redis_is_away_does_not_bring_the_old_copy_back() {
     redis.resume();
     assert_ne!(gateway.get("/").await.text(), "1");
 }
+
+#[tokio::test]
+async fn what_another_popgate_fetched_later_is_taken_instead_of_a_stale_copy() {
+    let Some(redis) = Redis::start().await else { return };
+    let origin = Origin::start(numbered(|n, _| Answer::fresh(format!("{n}")))).await;
+    let one = in_step(tiered(&origin, &redis.url(0))).await;
+    let other = in_step(tiered(&origin, &redis.url(0))).await;
+    one.get("/").await.expect(200, "MISS");
+    entry_in(&redis).await;
+    other.get("/").await.expect(200, "HIT");
+    one.purge(json!({ "urls": [format!("http://{SITE}/")] })).await;
+    eventually("the other has heard of it", async || {
+        other.metric("popgate_purge_records", &[]).await >= 1.0
+    })
+    .await;
+    assert_ne!(one.get("/").await.x_cache(), "HIT");
+    eventually("the new one is there", async || {
+        one.get("/").await.x_cache() == "HIT"
+    })
+    .await;
+    let fetched = origin.count();
+    eventually("the new one is taken from Redis", async || {
+        let answer = other.get("/").await;
+        answer.x_cache() == "HIT" && answer.text() != "1"
+    })
+    .await;
+    assert!(origin.count() <= fetched + 1, "{} fetches", origin.count());
+}

@@ -84,6 +84,7 @@ struct Told {
 impl Follower {
     /// One connection: catches up, then reads as records come. Ends with the connection.
     async fn session(&self, generation: u64) -> Result<(), LinkError> {
+        self.log.reconnected();
         let mut redis = self.link.dedicated().await?;
         self.set_clock(&mut redis).await?;
         loop {

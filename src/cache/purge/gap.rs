@@ -206,6 +206,17 @@ impl PurgeLog {
         self.gap.opened.notify_one();
     }
 
+    /// Redis is there again: what was purged meanwhile is not known before the stream is read.
+    pub(super) fn reconnected(&self) {
+        if self.last_read().is_none() {
+            return; // Nothing was in step before.
+        }
+        let mut doubt = self.gap.doubt.lock();
+        if !doubt.open {
+            self.open_gap(&mut doubt, Instant::now(), self.clock.now(), false);
+        }
+    }
+
     /// Number of the last gap: take it before the stream is read.
     pub(super) fn gap_epoch(&self) -> u64 {
         self.gap.doubt.lock().epoch

@@ -12,6 +12,7 @@ use redis::{Cmd, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::stream;
 use super::stream_id::StreamId;
 use crate::redis_link::RedisLink;
 
@@ -261,10 +262,18 @@ fn state(id: StreamId, instance: &str, wire: Wire, now: u64) -> PopState {
     }
 }
 
-/// Reads the reports and says what they say about the purge at `id`; `None` when Redis does not answer.
-pub(super) async fn ask(link: &RedisLink, stream: &str, id: StreamId) -> Option<Proof> {
+/// Reads the reports and says what they say about the purge at `id`; `None` when Redis does not answer, or has no
+/// such purge (any more): nothing can be said of what is not in the stream.
+pub(super) async fn ask(link: &RedisLink, log: &str, id: StreamId) -> Option<Proof> {
     let now = link.query("purge", &redis::cmd("TIME")).await.map(time).ok()?;
-    let answer: Value = link.query("purge", &all(&key(stream))).await.ok()?;
+    let found: Value = link.query("purge", &stream::page(log, Some(id), 1)).await.ok()?;
+    if stream::records(&found)?
+        .first()
+        .is_none_or(|(first, _)| *first != id)
+    {
+        return None;
+    }
+    let answer: Value = link.query("purge", &all(&key(log))).await.ok()?;
     Some(of(id, &pairs(&answer), now))
 }
 

@@ -273,3 +273,15 @@ async fn the_command_line_waits_for_the_proof() {
     );
     site.purged("/post-7/").await;
 }
+
+#[tokio::test]
+async fn of_a_purge_that_nobody_made_nothing_is_proven() {
+    let Some(pops) = Pops::start().await else { return };
+    for unknown in ["1-0", "99999999999999-0"] {
+        let answer = pops.all[0]
+            .admin(Req::get(&format!("/purge/{unknown}")))
+            .await
+            .unwrap();
+        assert_eq!(answer.status, 404, "{answer:?}");
+    }
+}
