@@ -1,0 +1,1 @@
+//! The pool of origin connections, free of any protocol.

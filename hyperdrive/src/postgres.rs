@@ -1,0 +1,1 @@
+//! PostgreSQL: framing, authentication, session and relay.

@@ -1,0 +1,1 @@
+//! What a statement is: tokens, session effects, tables read and written.
