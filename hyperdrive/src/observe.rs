@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Takes events of all databases. Called on the path of statements: quick, and never blocking.
-pub trait Observer: Send + Sync + 'static {
+pub trait Observer: std::fmt::Debug + Send + Sync + 'static {
     /// Something happened on `database`.
     fn observe(&self, database: &str, event: Event);
 }

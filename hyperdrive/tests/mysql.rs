@@ -1,0 +1,113 @@
+//! The MySQL side against a real MariaDB and its real client.
+
+#[path = "mysql/place.rs"]
+mod place;
+
+use place::Place;
+
+#[test]
+fn statements_of_many_clients_share_one_connection() {
+    let place = Place::start(1);
+    for n in 0..5 {
+        assert_eq!(place.query(&format!("SELECT {n}")), format!("{n}\n"));
+    }
+    assert_eq!(place.snapshot().counters.opened, 1);
+}
+
+#[test]
+fn settings_last_for_a_session_and_are_not_seen_by_the_next() {
+    let place = Place::start(1);
+    let sql = "SET SESSION sql_mode='ANSI'; SET time_zone='+03:00'; USE other; \
+               SELECT @@sql_mode LIKE '%ANSI%', @@time_zone, DATABASE()";
+    assert_eq!(place.query(sql), "1\t+03:00\tother\n");
+    assert_eq!(
+        place.query("SELECT @@sql_mode LIKE '%ANSI%', @@time_zone, DATABASE()"),
+        "0\tSYSTEM\tapp\n"
+    );
+}
+
+#[test]
+fn pitfall_4_what_a_session_holds_is_gone_with_it() {
+    let place = Place::start(1);
+    let sql = "SET @a = 7; CREATE TEMPORARY TABLE t (n INT); INSERT INTO t VALUES (1); SELECT GET_LOCK('l', 1); SELECT @a, n FROM t";
+    assert_eq!(place.query(sql), "1\n7\t1\n");
+    assert_eq!(place.query("SELECT @a, IS_FREE_LOCK('l')"), "NULL\t1\n");
+    assert!(place.fails("SELECT * FROM t").contains("1146"));
+}
+
+#[test]
+fn what_a_client_asks_about_its_last_statement_is_as_on_one_connection() {
+    let place = Place::start(2);
+    let sql = "CREATE TABLE n (id INT AUTO_INCREMENT PRIMARY KEY, v INT); INSERT INTO n (v) VALUES (1), (2), (3); \
+               SELECT LAST_INSERT_ID(); SELECT ROW_COUNT(); SELECT SQL_CALC_FOUND_ROWS v FROM n LIMIT 1; SELECT FOUND_ROWS()";
+    assert_eq!(place.query(sql), "1\n-1\n1\n3\n");
+    assert_eq!(
+        place.query("INSERT INTO n (v) VALUES (4); SELECT ROW_COUNT(), LAST_INSERT_ID()"),
+        "1\t4\n"
+    );
+    assert_eq!(
+        place.query("SELECT 1/0; SHOW WARNINGS"),
+        "NULL\nWarning\t1365\tDivision by 0\n"
+    );
+}
+
+#[test]
+fn pitfall_16_only_the_right_password_gets_in() {
+    let place = Place::start(1);
+    assert!(
+        place
+            .client("app", "wrong", "SELECT 1")
+            .unwrap_err()
+            .contains("1045")
+    );
+    assert!(
+        place
+            .client("nobody", "secret", "SELECT 1")
+            .unwrap_err()
+            .contains("1045")
+    );
+    assert!(place.client("app", "", "SELECT 1").unwrap_err().contains("1045"));
+}
+
+#[test]
+fn pitfall_23_numbers_of_connections_are_the_clients_own() {
+    let place = Place::start(1);
+    let (one, two) = (
+        place.query("SELECT CONNECTION_ID()"),
+        place.query("SELECT CONNECTION_ID()"),
+    );
+    assert_ne!(one, two);
+}
+
+#[test]
+fn large_rows_and_statements_pass() {
+    let place = Place::start(1);
+    assert_eq!(place.query("SELECT LENGTH(REPEAT('x', 5000000))"), "5000000\n");
+    assert_eq!(place.query("SELECT REPEAT('x', 5000000)").len(), 5_000_001);
+    let long = "y".repeat(100_000);
+    assert_eq!(place.query(&format!("SELECT LENGTH('{long}')")), "100000\n");
+}
+
+#[test]
+fn a_transaction_is_its_clients_own_and_rolled_back_when_it_goes() {
+    let place = Place::start(1);
+    place.query("CREATE TABLE r (n INT)");
+    assert_eq!(
+        place.query("BEGIN; INSERT INTO r VALUES (1); SELECT COUNT(*) FROM r"),
+        "1\n"
+    );
+    assert_eq!(place.query("SELECT COUNT(*) FROM r"), "0\n");
+    assert_eq!(
+        place.query("BEGIN; INSERT INTO r VALUES (1); COMMIT; SELECT COUNT(*) FROM r"),
+        "1\n"
+    );
+}
+
+#[test]
+fn errors_pass_and_leave_the_connection_usable() {
+    let place = Place::start(1);
+    assert!(place.fails("SELECT * FROM missing").contains("1146"));
+    assert!(place.fails("SELEC 1").contains("1064"));
+    assert!(place.fails("USE nowhere").contains("1049"));
+    assert_eq!(place.query("SELECT 1"), "1\n");
+}
