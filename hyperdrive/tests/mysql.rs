@@ -8,10 +8,13 @@ use place::Place;
 #[test]
 fn statements_of_many_clients_share_one_connection() {
     let place = Place::start(1);
+    // What is warm before any client fits clients without capabilities of their own.
+    place.query("SELECT 1");
+    let before = place.snapshot().counters.opened;
     for n in 0..5 {
         assert_eq!(place.query(&format!("SELECT {n}")), format!("{n}\n"));
     }
-    assert_eq!(place.snapshot().counters.opened, 1);
+    assert_eq!(place.snapshot().counters.opened, before);
 }
 
 #[test]

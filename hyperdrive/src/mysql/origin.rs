@@ -260,14 +260,7 @@ impl Origin {
             .await
             .map_err(|error| broke(error.into()))?;
         let clear = secure || matches!(server, ServerAddress::Unix(_));
-        prove(
-            &mut channel,
-            plugin,
-            user.password.as_bytes(),
-            clear,
-            server,
-        )
-        .await?;
+        prove(&mut channel, plugin, user.password.as_bytes(), clear, server).await?;
         let conn = OriginConn {
             channel,
             server: server.clone(),

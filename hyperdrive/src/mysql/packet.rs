@@ -77,7 +77,10 @@ impl Ok {
         put_int(&mut out, self.insert_id);
         out.put_u16_le(self.status & !status::SESSION_STATE_CHANGED);
         out.put_u16_le(self.warnings);
-        out.put_slice(&self.info);
+        // Servers write its length, and clients read it, whatever the capabilities are.
+        if !self.info.is_empty() {
+            put_string(&mut out, &self.info);
+        }
         out
     }
 }
@@ -98,7 +101,8 @@ impl Changes {
                     }
                 }
                 1 => changes.schema = Some(packet.slice_ref(entry.string()?)),
-                2 => changes.state |= entry.string()? == b"1",
+                // MySQL gives the character a length of its own, MariaDB does not.
+                2 => changes.state |= entry.rest().ends_with(b"1"),
                 5 => changes.transaction = Some(packet.slice_ref(entry.string()?)),
                 _ => {}
             }
@@ -244,7 +248,7 @@ mod tests {
         );
         assert_eq!(ok.changes.schema.as_deref(), Some(&b"wp"[..]));
         assert!(ok.changes.state);
-        assert_eq!(&ok.payload()[..], b"\x00\x03\x07\x03\x00\x01\x00hello");
+        assert_eq!(&ok.payload()[..], b"\x00\x03\x07\x03\x00\x01\x00\x05hello");
     }
 
     #[test]

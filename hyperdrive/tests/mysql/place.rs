@@ -52,7 +52,9 @@ impl Place {
                 "--skip-test-db",
                 &as_me,
             ])
-            .arg(format!("--datadir={}", data.display())))
+            .arg(format!("--datadir={}", data.display()))
+            // Several at once would meet each other's temporary tables.
+            .env("TMPDIR", folder.path()))
         .unwrap();
         let server = Command::new("mariadbd")
             .args([

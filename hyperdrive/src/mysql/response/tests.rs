@@ -81,7 +81,7 @@ fn long_rows_pass_in_pieces_and_over_frames() {
     let all = packets(&[vec![1], vec![3; 30], row.to_vec(), end(2)]);
     let (response, seen) = relay(Asked::Statement, &all, 100_000);
     assert!(response.done());
-    assert_eq!(seen[3], (0xFD, row.len()));
+    assert_eq!(seen[3], (0xFE, row.len()));
 }
 
 #[test]

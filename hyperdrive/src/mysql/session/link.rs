@@ -211,14 +211,14 @@ impl Session {
     }
 
     /// The server went away; the client is told, and closed. Never 2006, at which clients run a statement
-    /// again that may have been executed.
+    /// again that may have been executed; and no number from 2000 on, which clients keep for their own.
     pub(super) async fn lost(&mut self, error: &ChannelError) -> End {
         self.database().observe(Event::Lost);
         debug!(database = %self.database().name, client = self.id, %error, "database connection lost");
         self.cut().await;
         End::Told(ErrPacket::new(
-            2013,
-            "HY000",
+            1158,
+            "08S01",
             "Lost connection to MySQL server during query",
         ))
     }

@@ -34,8 +34,8 @@ impl Session {
                         continue;
                     }
                     return Err(End::Told(ErrPacket::new(
-                        2013,
-                        "HY000",
+                        1158,
+                        "08S01",
                         "Lost connection to MySQL server",
                     )));
                 }
