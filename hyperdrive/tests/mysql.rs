@@ -1,5 +1,6 @@
 //! The MySQL side against a real MariaDB and its real client.
 
+#[cfg(test)]
 #[path = "mysql/place.rs"]
 mod place;
 
@@ -113,4 +114,32 @@ fn errors_pass_and_leave_the_connection_usable() {
     assert!(place.fails("SELEC 1").contains("1064"));
     assert!(place.fails("USE nowhere").contains("1049"));
     assert_eq!(place.query("SELECT 1"), "1\n");
+}
+
+#[test]
+fn php_prepares_statements_and_asks_for_what_it_left() {
+    let place = Place::start(2);
+    let script = r#"
+        mysqli_report(MYSQLI_REPORT_ERROR | MYSQLI_REPORT_STRICT);
+        $db = mysqli_init();
+        $db->real_connect('127.0.0.1', 'app', 'secret', null, (int) $argv[1]);
+        $db->set_charset('utf8mb4');
+        $db->query("SET NAMES 'utf8mb4' COLLATE 'utf8mb4_unicode_520_ci'");
+        $db->query("SET SESSION sql_mode='NO_ENGINE_SUBSTITUTION'");
+        $db->select_db('app');
+        $db->query('CREATE TABLE p (id INT AUTO_INCREMENT PRIMARY KEY, t TEXT) CHARSET utf8mb4');
+        $put = $db->prepare('INSERT INTO p (t) VALUES (?)');
+        foreach (['one', "\u{1F600}"] as $text) { $put->bind_param('s', $text); $put->execute(); }
+        echo $db->insert_id, ' ';
+        $get = $db->prepare('SELECT t FROM p WHERE id = ?');
+        $id = 2; $get->bind_param('i', $id); $get->execute();
+        echo bin2hex($get->get_result()->fetch_row()[0]), ' ';
+        $put->close(); $get->close();
+        $db->query("UPDATE p SET t = 'x'");
+        echo $db->affected_rows, ' ', $db->info, ' ', $db->query('SELECT @@sql_mode')->fetch_row()[0], "\n";
+    "#;
+    assert_eq!(
+        place.php(script),
+        "2 f09f9880 2 Rows matched: 2  Changed: 2  Warnings: 0 NO_ENGINE_SUBSTITUTION\n"
+    );
 }

@@ -145,13 +145,20 @@ impl Place {
         self.client("app", "secret", sql).unwrap_err()
     }
 
+    pub fn php(&self, script: &str) -> String {
+        run(Command::new("php")
+            .args(["-r", script, "--"])
+            .arg(self.port.to_string()))
+        .unwrap()
+    }
+
     pub fn snapshot(&self) -> Snapshot {
         self.front.snapshot()
     }
 }
 
 fn whoami() -> String {
-    run(&mut Command::new("id").arg("-un").stdin(Stdio::null()))
+    run(Command::new("id").arg("-un").stdin(Stdio::null()))
         .unwrap()
         .trim()
         .to_owned()
