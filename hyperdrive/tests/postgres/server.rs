@@ -43,7 +43,9 @@ fn plain(program: &std::path::Path) -> Command {
         return Command::new(program);
     }
     let mut command = Command::new("setpriv");
-    command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--"]).arg(program);
+    command
+        .args(["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--"])
+        .arg(program);
     command
 }
 
@@ -51,15 +53,32 @@ impl Origin {
     /// `None` when PostgreSQL is not installed and that is allowed.
     pub fn start(extra: &[&str]) -> Option<Self> {
         let Some(bin) = bin() else {
-            assert!(std::env::var_os("POPGATE_TEST_REQUIRE_ALL").is_none(), "postgresql is not installed");
+            assert!(
+                std::env::var_os("POPGATE_TEST_REQUIRE_ALL").is_none(),
+                "postgresql is not installed"
+            );
             return None;
         };
         let dir = TempDir::with_prefix("popgate-pg").unwrap();
-        Command::new("chmod").arg("0777").arg(dir.path()).status().unwrap();
+        Command::new("chmod")
+            .arg("0777")
+            .arg(dir.path())
+            .status()
+            .unwrap();
         let data = dir.path().join("data");
         std::fs::write(dir.path().join("pw"), PASSWORD).unwrap();
         let made = plain(&bin.join("initdb"))
-            .args(["--no-sync", "-U", "wp", "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--pwfile"])
+            .args([
+                "--no-sync",
+                "-U",
+                "wp",
+                "-A",
+                "scram-sha-256",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "--pwfile",
+            ])
             .arg(dir.path().join("pw"))
             .arg("-D")
             .arg(&data)
@@ -69,7 +88,12 @@ impl Origin {
         assert!(made.success());
         let port = free_port();
         let child = Self::spawn(&bin, &dir, port, extra);
-        let origin = Self { dir, port, child, bin };
+        let origin = Self {
+            dir,
+            port,
+            child,
+            bin,
+        };
         origin.ready();
         Some(origin)
     }
@@ -79,7 +103,14 @@ impl Origin {
         plain(&bin.join("postgres"))
             .arg("-D")
             .arg(dir.path().join("data"))
-            .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
+            .args([
+                "-p",
+                &port.to_string(),
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                "fsync=off",
+            ])
             .arg("-k")
             .arg(dir.path())
             .args(extra)
@@ -92,14 +123,20 @@ impl Origin {
     fn ready(&self) {
         let start = Instant::now();
         while self.psql(self.port, "SELECT 1").is_err() {
-            assert!(start.elapsed() < Duration::from_secs(20), "postgres does not start");
+            assert!(
+                start.elapsed() < Duration::from_secs(20),
+                "postgres does not start"
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
 
     /// Ends it at once, as a crash would, and starts it anew.
     pub fn restart(&mut self) {
-        Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        Command::new("kill")
+            .args(["-INT", &self.child.id().to_string()])
+            .status()
+            .unwrap();
         self.child.wait().unwrap();
         self.child = Self::spawn(&self.bin, &self.dir, self.port, &[]);
         self.ready();
@@ -107,7 +144,11 @@ impl Origin {
 
     /// Runs a script in one psql; its output, or what it says when it fails.
     pub fn psql(&self, port: u16, sql: &str) -> Result<String, String> {
-        self.client("psql", port, &["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", "postgres", "-c", sql])
+        self.client(
+            "psql",
+            port,
+            &["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", "postgres", "-c", sql],
+        )
     }
 
     /// Runs a client of Debian's against a port.
@@ -131,7 +172,9 @@ impl Origin {
 
 impl Drop for Origin {
     fn drop(&mut self) {
-        let _ = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        let _ = Command::new("kill")
+            .args(["-INT", &self.child.id().to_string()])
+            .status();
         let _ = self.child.wait();
     }
 }
