@@ -1,5 +1,7 @@
 //! PostgreSQL through the pool, with a real server and real clients.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "postgres/server.rs"]
 mod server;
 
