@@ -143,3 +143,34 @@ fn php_prepares_statements_and_asks_for_what_it_left() {
         "2 f09f9880 2 Rows matched: 2  Changed: 2  Warnings: 0 NO_ENGINE_SUBSTITUTION\n"
     );
 }
+
+#[test]
+fn wordpress_installs_publishes_and_reads_its_own_post_unmodified() {
+    let place = Place::start(3);
+    let settings = r#"
+        define('DB_HOST', '127.0.0.1:' . $argv[1]); define('DB_USER', 'app'); define('DB_PASSWORD', 'secret');
+        define('DB_NAME', 'app'); define('DB_CHARSET', 'utf8mb4'); define('DB_COLLATE', '');
+        define('DISABLE_WP_CRON', true); define('WP_HTTP_BLOCK_EXTERNAL', true);
+        define('ABSPATH', '/usr/share/wordpress/'); $table_prefix = 'wp_';
+        foreach (['AUTH', 'SECURE_AUTH', 'LOGGED_IN', 'NONCE'] as $k) { define($k . '_KEY', $k); define($k . '_SALT', $k); }
+        $_SERVER['HTTP_HOST'] = 'site.test'; $_SERVER['REQUEST_URI'] = '/'; $_SERVER['SERVER_PROTOCOL'] = 'HTTP/1.1';
+    "#;
+    let install = r"
+        define('WP_INSTALLING', true); require ABSPATH . 'wp-settings.php';
+        require ABSPATH . 'wp-admin/includes/upgrade.php'; add_filter('pre_wp_mail', '__return_true');
+        wp_install('Site', 'admin', 'a@site.test', true, '', 'pass'); echo 'installed';
+    ";
+    let publish = r"
+        require ABSPATH . 'wp-settings.php';
+        $id = wp_insert_post(['post_title' => 'Hello', 'post_content' => 'World', 'post_status' => 'publish'], true);
+        echo get_post($id)->post_title, ' ', is_wp_error(wp_authenticate('admin', 'pass')) ? 'denied' : 'in';
+    ";
+    let front = r"
+        require ABSPATH . 'wp-settings.php';
+        $q = new WP_Query(['posts_per_page' => 1]); echo $q->found_posts, ' ', $q->posts[0]->post_title;
+    ";
+    let run = |script: &str| place.php(&format!("{settings}{script}"));
+    assert!(run(install).ends_with("installed"));
+    assert_eq!(run(publish), "Hello in");
+    assert_eq!(run(front), "2 Hello");
+}
