@@ -1,0 +1,1 @@
+//! The cache of query results, invalidated by writes.
