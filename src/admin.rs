@@ -1,10 +1,13 @@
-//! The admin listener: metrics, health and purges over HTTP/1.1.
+//! The admin listener: metrics, health, purges and reloads over HTTP/1.1.
 //!
 //! Loopback only, unless a token file is given; then everything but the two health checks asks for the
 //! token. Every change is written to the log with its outcome.
 
+mod advise;
 pub mod purge;
+pub mod reload;
 pub mod token;
+mod why;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -22,7 +25,6 @@ use tracing::warn;
 
 use crate::app::App;
 use crate::server::drain::Phase;
-use token::Token;
 
 /// Largest purge request, in bytes.
 const BODY_MAX: usize = 1024 * 1024;
@@ -32,9 +34,8 @@ const CONNECTIONS_MAX: usize = 64;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves the admin listener until the process stops (it outlives draining, so that `/readyz` can tell).
-pub async fn serve(listener: TcpListener, app: Arc<App>, token: Option<Token>) {
+pub async fn serve(listener: TcpListener, app: Arc<App>) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let token = Arc::new(token);
     loop {
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
             return;
@@ -52,12 +53,10 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, token: Option<Token>) {
             }
         };
         let app = Arc::clone(&app);
-        let token = Arc::clone(&token);
         tokio::spawn(async move {
             let service = hyper::service::service_fn(|request| {
                 let app = Arc::clone(&app);
-                let token = Arc::clone(&token);
-                async move { Ok::<_, Infallible>(answer(request, &app, (*token).as_ref()).await) }
+                async move { Ok::<_, Infallible>(answer(request, &app).await) }
             });
             // A client that breaks off has its own error already.
             let _ = http1::Builder::new()
@@ -70,10 +69,14 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, token: Option<Token>) {
     }
 }
 
-async fn answer(request: Request<Incoming>, app: &App, token: Option<&Token>) -> Response<Full<Bytes>> {
+async fn answer(request: Request<Incoming>, app: &App) -> Response<Full<Bytes>> {
     let path = request.uri().path().to_owned();
     let health = matches!(path.as_str(), "/healthz" | "/readyz");
-    if !health && !token.is_none_or(|token| token.admits(request.headers().get(header::AUTHORIZATION))) {
+    if !health
+        && !app
+            .admin_token()
+            .is_none_or(|token| token.admits(request.headers().get(header::AUTHORIZATION)))
+    {
         let mut refused = text(StatusCode::UNAUTHORIZED, "the admin token is missing or wrong\n");
         refused
             .headers_mut()
@@ -92,12 +95,23 @@ async fn answer(request: Request<Incoming>, app: &App, token: Option<&Token>) ->
                 "a purge request takes at most 1 MiB\n",
             ),
         },
-        (_, "/healthz" | "/readyz" | "/metrics" | "/") => not_allowed("GET, HEAD"),
+        (&Method::GET | &Method::HEAD, "/advise") => advise::answer(app, request.uri().query()),
+        (&Method::GET | &Method::HEAD, "/why") => why::by_query(app, request.uri().query()).await,
+        (&Method::POST, "/why") => {
+            let query = request.uri().query().map(str::to_owned);
+            match Limited::new(request.into_body(), BODY_MAX).collect().await {
+                Ok(body) => why::by_body(app, query.as_deref(), &body.to_bytes()).await,
+                Err(_) => text(StatusCode::PAYLOAD_TOO_LARGE, "a question takes at most 1 MiB\n"),
+            }
+        }
+        (_, "/healthz" | "/readyz" | "/metrics" | "/advise" | "/") => not_allowed("GET, HEAD"),
         (&Method::GET | &Method::HEAD, path) if path.starts_with("/purge/") => {
             let id = path.strip_prefix("/purge/").unwrap_or_default();
             purge::proof(app, id, request.headers().get(header::ACCEPT)).await
         }
-        (_, "/purge") => not_allowed("POST"),
+        (&Method::POST, "/reload") => reload::answer(app).await,
+        (_, "/purge" | "/reload") => not_allowed("POST"),
+        (_, "/why") => not_allowed("GET, HEAD, POST"),
         _ => text(StatusCode::NOT_FOUND, "no such page; GET / lists what there is\n"),
     }
 }
@@ -107,7 +121,11 @@ const INDEX: &str = "popgate admin\n\n\
     GET  /healthz   200 while the process lives\n\
     GET  /readyz    200 while it may take traffic, 503 at start and while draining\n\
     POST /purge     {\"urls\":[]} {\"tags\":[],\"on\":[]} {\"hosts\":[]} {\"prefixes\":[]} {\"everything\":true}, \"hard\":true\n\
-    GET  /purge/ID  which popgates have applied a purge; text with Accept: text/plain\n";
+    POST /reload    read the configuration again; says what came of it\n\
+    GET  /purge/ID  which popgates have applied a purge; text with Accept: text/plain\n\
+    POST /why       {\"url\":\"\", \"method\":\"\", \"headers\":[\"Name: value\"], \"client\":\"IP\"} ?format=text\n\
+    GET  /why       ?url= &method= &header= &client= &format=text\n\
+    GET  /advise    what lowers the hit ratio in the last hour; ?site= &format=text\n";
 
 fn readiness(app: &App) -> Response<Full<Bytes>> {
     match app.life.phase() {

@@ -7,32 +7,38 @@
 mod background;
 pub mod purge;
 mod reload;
+mod requests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use ipnet::IpNet;
 use popgate_filters::{Chain, ChainError};
 use thiserror::Error;
 use tracing::info;
 
+use crate::admin::token::Token;
+use crate::advise::Advisor;
 use crate::cache::policy::vary::variant_slot;
 use crate::cache::purge::{PurgeLimits, PurgeLog};
 use crate::cache::tiered::Tiered;
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, model};
 use crate::geo::{Geo, GeoError};
 use crate::kv::{self, KvHandle, KvOpenError};
 use crate::origin::{BuildError, Origin, Origins};
 use crate::proxy::connect::{Roots, roots};
+use crate::proxy::sentinel::Sentinel;
+use crate::proxy::snoop::Snooping;
 use crate::purging::vary_cookies::VaryCookies;
 use crate::redis_link::{RedisLink, RedisLinkError};
 use crate::server::drain::{InFlight, Lifecycle};
 use crate::site::SiteTable;
-use crate::telemetry::{AccessLog, Metrics};
+use crate::telemetry::{AccessLog, HitMetrics, Metrics};
 
 pub use reload::ReloadError;
+pub use requests::{Outcome, ReloadRequests};
 
 /// The parts that live as long as the process.
 pub struct App {
@@ -49,11 +55,20 @@ pub struct App {
     /// The HTTP cache.
     pub cache: Arc<Tiered>,
     /// The KV store.
-    pub kv: Arc<KvHandle>,
+    kv: ArcSwap<KvHandle>,
     /// Origins by name.
     pub origins: Origins,
+    /// What writes changed.
+    pub snooping: Snooping,
+    /// Which copies have leaked.
+    pub sentinel: Sentinel,
+    /// What lowers the hit ratio.
+    pub advisor: Advisor,
     /// The access log.
-    pub access_log: AccessLog,
+    access_log: ArcSwap<AccessLog>,
+    /// What the admin listener asks for.
+    admin_token: ArcSwapOption<Token>,
+    requests: ReloadRequests,
     /// What a reload replaces.
     live: ArcSwap<Live>,
 }
@@ -80,6 +95,8 @@ pub struct SiteRuntime {
     pub chain: Chain,
     /// Its origin.
     pub origin: Option<SiteOrigin>,
+    /// Counters of its hits.
+    pub hits: HitMetrics,
     /// Cookies that choose its pages, as its origin has told.
     pub vary_cookies: VaryCookies,
 }
@@ -138,6 +155,14 @@ pub enum AppError {
         /// What is wrong.
         error: ChainError,
     },
+    /// The token of the admin listener cannot be read.
+    #[error("admin.token_file: {0}")]
+    AdminToken(String),
+    /// The running admin listener may not be without a token.
+    #[error(
+        "admin.token_file: the admin listener runs on {0}, which is not loopback, until a restart; keep a token until then"
+    )]
+    OpenAdmin(std::net::SocketAddr),
     /// The access log cannot be opened.
     #[error("log.access: {0}; make the folder writable for popgate's user")]
     AccessLog(std::io::Error),
@@ -150,20 +175,9 @@ impl App {
     /// Names the part of the configuration that cannot be used.
     pub async fn build(config: Config, clock: Clock) -> Result<Arc<Self>, AppError> {
         let metrics = Metrics::new()?;
-        metrics
-            .build_info
-            .with_label_values(&[env!("CARGO_PKG_VERSION"), config.pop.as_str()])
-            .set(1);
+        metrics.show_build(&config.pop);
         let geo = Geo::open(&config.geo, Arc::clone(&metrics))?;
-        let link = match &config.cache.redis {
-            Some(redis) => Some(RedisLink::new(
-                &redis.target,
-                "cache",
-                redis.timeout,
-                Arc::clone(&metrics),
-            )?),
-            None => None,
-        };
+        let link = redis_link(&config.cache, &metrics)?;
         let purges = purge_log(&config, &clock, &metrics)?;
         let cache = Tiered::new(
             &config.pop,
@@ -177,7 +191,8 @@ impl App {
         let kv = kv::open(&config.kv, Arc::clone(&metrics), clock.clone())?;
         let origins = Origins::build(&config, &metrics)?;
         let access_log = AccessLog::open(&config.log, Arc::clone(&metrics)).map_err(AppError::AccessLog)?;
-        let live = Live::build(config, &origins)?;
+        let admin_token = admin_token(&config)?;
+        let live = Live::build(config, &origins, &metrics)?;
         Ok(Arc::new(Self {
             metrics,
             clock,
@@ -185,11 +200,22 @@ impl App {
             in_flight: InFlight::default(),
             geo,
             cache,
-            kv,
+            kv: ArcSwap::new(kv),
             origins,
-            access_log,
+            snooping: Snooping::default(),
+            sentinel: Sentinel::default(),
+            advisor: Advisor::default(),
+            access_log: ArcSwap::from_pointee(access_log),
+            admin_token: ArcSwapOption::new(admin_token),
+            requests: ReloadRequests::default(),
             live: ArcSwap::from_pointee(live),
         }))
+    }
+
+    /// [`Self::live`] for a moment: cheaper, but not to be held across a wait.
+    #[must_use]
+    pub fn live_now(&self) -> Guard<Arc<Live>> {
+        self.live.load()
     }
 
     /// The configuration in force.
@@ -198,11 +224,31 @@ impl App {
         self.live.load_full()
     }
 
+    /// The KV store.
+    #[must_use]
+    pub fn kv(&self) -> Arc<KvHandle> {
+        self.kv.load_full()
+    }
+
+    /// The access log.
+    #[must_use]
+    pub fn access_log(&self) -> arc_swap::Guard<Arc<AccessLog>> {
+        self.access_log.load()
+    }
+
+    /// What the admin listener asks for; `None`: nothing.
+    #[must_use]
+    pub fn admin_token(&self) -> Option<Arc<Token>> {
+        self.admin_token.load_full()
+    }
+
     /// Brings gauges that are sampled up to date, before a scrape.
     pub fn refresh_gauges(&self) {
         let stats = self.cache.stats();
         let bytes = i64::try_from(stats.memory_bytes).unwrap_or(i64::MAX);
         self.metrics.cache_bytes.with_label_values(&["memory"]).set(bytes);
+        let names = i64::try_from(self.advisor.names()).unwrap_or(i64::MAX);
+        self.metrics.advise_names.set(names);
     }
 
     /// Starts what runs beside requests. Must run inside the runtime that serves requests.
@@ -212,19 +258,21 @@ impl App {
 
     /// Finishes background writes, within `deadline`.
     pub async fn drain(&self, deadline: std::time::Duration) {
-        tokio::join!(self.kv.drain(deadline), self.cache.drain(deadline));
-        self.access_log.flush(deadline);
+        let kv = self.kv();
+        tokio::join!(kv.drain(deadline), self.cache.drain(deadline));
+        self.access_log().flush(deadline);
         info!("background writes drained");
     }
 }
 
 impl Live {
     /// Sites with their filters and origins.
-    fn build(config: Config, origins: &Origins) -> Result<Self, AppError> {
+    fn build(config: Config, origins: &Origins, metrics: &Metrics) -> Result<Self, AppError> {
         let mut sites = SiteTable::default();
         let mut purge_apis: HashMap<String, Vec<Arc<SiteRuntime>>> = HashMap::new();
         for site in &config.sites {
             let runtime = Arc::new(SiteRuntime {
+                hits: HitMetrics::new(metrics, &site.name),
                 config: Arc::clone(site),
                 chain: chain(site)?,
                 origin: site
@@ -252,6 +300,22 @@ impl Live {
             purge_apis,
         })
     }
+}
+
+fn redis_link(cache: &model::Cache, metrics: &Arc<Metrics>) -> Result<Option<Arc<RedisLink>>, AppError> {
+    let Some(redis) = &cache.redis else {
+        return Ok(None);
+    };
+    let link = RedisLink::new(&redis.target, "cache", redis.timeout, Arc::clone(metrics))?;
+    Ok(Some(link))
+}
+
+fn admin_token(config: &Config) -> Result<Option<Arc<Token>>, AppError> {
+    let Some(file) = &config.admin.token_file else {
+        return Ok(None);
+    };
+    let token = Token::read(file).map_err(|error| AppError::AdminToken(error.to_string()))?;
+    Ok(Some(Arc::new(token)))
 }
 
 /// The purge log, kept in a file where one is given.

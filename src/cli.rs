@@ -1,10 +1,12 @@
 //! The command line.
 
+mod advise;
 mod check;
 mod client;
 mod demo;
 mod docs;
 mod run;
+mod why;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -44,6 +46,12 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Ask a running popgate to purge.
     Purge(client::PurgeArgs),
+    /// Ask a running popgate why a request gets what it gets.
+    Why(why::WhyArgs),
+    /// Ask a running popgate what lowers its hit ratio.
+    Advise(advise::AdviseArgs),
+    /// Ask a running popgate to read its configuration again; exits 0, or 78 when the running one stays.
+    Reload(client::ReloadArgs),
     /// Ask a running popgate whether it is alive (or ready); exits 0 or 1.
     Health(client::HealthArgs),
     /// Print generated documentation.
@@ -61,6 +69,9 @@ pub fn main() -> ExitCode {
         Some(Command::Check(config)) => check::check(config.file.as_deref()),
         Some(Command::Demo(args)) => demo::demo(&args),
         Some(Command::Purge(args)) => client::purge(&args),
+        Some(Command::Why(args)) => why::why(&args),
+        Some(Command::Advise(args)) => advise::advise(&args),
+        Some(Command::Reload(args)) => client::reload(&args),
         Some(Command::Health(args)) => client::health(&args),
         Some(Command::Docs(args)) => docs::docs(&args),
     }
@@ -71,7 +82,11 @@ fn report(diagnostics: &[crate::config::Diagnostic]) -> ExitCode {
     for diagnostic in diagnostics {
         eprintln!("error: {diagnostic}");
     }
-    let count = diagnostics.len();
+    refused(diagnostics.len())
+}
+
+/// Says how many errors were printed.
+fn refused(count: usize) -> ExitCode {
     eprintln!(
         "popgate: {count} {} in the configuration",
         if count == 1 { "error" } else { "errors" }

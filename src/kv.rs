@@ -138,6 +138,55 @@ pub fn open(config: &config::Kv, metrics: Arc<Metrics>, clock: Clock) -> Result<
     })
 }
 
+/// Goes on under another configuration, from `running` under `old`: with the same store where it names the same,
+/// so that nothing is lost, else with the one it names. What waits in `running` is carried out when its last user
+/// lets go of it. Must be called inside the Tokio runtime that is to run the writer.
+///
+/// # Errors
+/// As [`open`]; `running` is then untouched.
+pub fn reopen(
+    running: &Arc<KvHandle>,
+    old: &config::Kv,
+    config: &config::Kv,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+) -> Result<Arc<KvHandle>, KvOpenError> {
+    let source = match (&old.store, &config.store) {
+        (config::KvStore::Embedded(before), config::KvStore::Embedded(now)) if before == now => {
+            tier::Source::Ours
+        }
+        (config::KvStore::Memory, config::KvStore::Memory) => tier::Source::Nothing,
+        _ => return open_patiently(config, &metrics, &clock),
+    };
+    let store = running.store();
+    store.resize(config.memory);
+    let handle = KvHandle::start(config, store, source, metrics, clock);
+    tokio::spawn(handle::forget_copies_behind(
+        Arc::clone(running),
+        Arc::downgrade(&handle),
+    ));
+    Ok(handle)
+}
+
+/// As [`open`], with patience for a store that this process has just left and that still writes what waits.
+fn open_patiently(
+    config: &config::Kv,
+    metrics: &Arc<Metrics>,
+    clock: &Clock,
+) -> Result<Arc<KvHandle>, KvOpenError> {
+    for _ in 0..LEAVING_TRIES {
+        match open(config, Arc::clone(metrics), clock.clone()) {
+            Err(KvOpenError::Embedded(EmbeddedError::Locked { .. })) => std::thread::sleep(LEAVING_EVERY),
+            opened => return opened,
+        }
+    }
+    open(config, Arc::clone(metrics), clock.clone())
+}
+
+/// Tries at a store that is being left, and the pause between them.
+const LEAVING_TRIES: usize = 50;
+const LEAVING_EVERY: Duration = Duration::from_millis(20);
+
 /// Longest wait for a page of a list, which may take several round trips.
 const LIST_TIMEOUT: Duration = Duration::from_secs(2);
 

@@ -11,23 +11,28 @@
 //! | [`app`] | composition root: builds the parts from a [`config::Config`], reloads, stops |
 //! | [`server`] | listeners, TLS, PROXY protocol, drain, systemd |
 //! | [`proxy`] | Pingora's hooks; with `server` and `cache::storage` the only users of Pingora |
+//! | [`serve`] | what serving a request takes whoever does it: keys, request ids, who asks |
 //! | [`site`] | Host and path to a site |
 //! | [`visitor`] | whose request it is, behind trusted proxies |
 //! | [`geo`] | where an address is |
 //! | [`preset`] | rules of the application behind a site (WordPress) |
 //! | [`cache`] | keys, RFC 9111 policy, tiers, purges |
+//! | [`sentinel`] | does a shared copy show what only one person should see? |
 //! | [`purging`] | purge protocols that plugins and programs speak |
 //! | [`origin`] | servers, balancing, health, connection caps |
 //! | [`kv`] | key-value store behind endpoints |
 //! | [`endpoint`] | natively served answers |
 //! | [`redis_link`] | one Redis client for `cache` and `kv`: timeout, breaker, topology |
 //! | [`admin`] | metrics, health and purge over HTTP |
+//! | [`explain`] | why a request gets what it gets, for `popgate why` |
+//! | [`advise`] | what lowers the hit ratio, for `popgate advise` |
 //! | [`telemetry`] | metrics, access log, traces |
 //! | [`cli`] | the command line |
 //! | [`demo_origin`] | the pages behind `popgate demo` |
 //! | [`clock`] | time as a value |
 
 pub mod admin;
+pub mod advise;
 pub mod app;
 pub mod cache;
 pub mod cli;
@@ -35,6 +40,7 @@ pub mod clock;
 pub mod config;
 pub mod demo_origin;
 pub mod endpoint;
+pub mod explain;
 pub mod geo;
 pub mod kv;
 pub mod origin;
@@ -42,6 +48,8 @@ pub mod preset;
 pub mod proxy;
 pub mod purging;
 pub mod redis_link;
+pub mod sentinel;
+pub mod serve;
 pub mod server;
 pub mod site;
 pub mod telemetry;

@@ -22,6 +22,7 @@ mod connect;
 mod held;
 mod lease;
 mod metrics;
+mod overview;
 mod pool;
 mod state;
 mod warm;
@@ -42,6 +43,7 @@ pub use address::{Address, Server, ServerId, Target};
 pub use connect::Socket;
 pub use eject::Outcome;
 pub use lease::{ConnectError, Connection, ConnectionGuard, Connector, Lease, LeaseError};
+pub use overview::{OriginOverview, ServerOverview};
 pub use pool::Origin;
 pub use state::STREAMS_PER_CONNECTION;
 

@@ -14,6 +14,7 @@ use crate::config::{Preset, SiteCache, Wordpress};
 mod wordpress;
 
 pub use wordpress::snoop;
+pub use wordpress::{Effective, effective as wordpress_rules};
 
 /// A preset and what a site adds to it.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +59,28 @@ pub struct CacheRequest {
     pub class: PageClass,
     /// Longest freshness for this request, whatever the answer says.
     pub ttl_max: Option<Duration>,
+    /// Anybody can make up another URL like this one; `None`: its like are few.
+    pub made_up: Option<MadeUp>,
+    /// What chooses among the pages of this URL, where the site says so.
+    pub chosen: Chosen,
+}
+
+/// What chooses among the pages of one URL besides the URL.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// Further parts of the key, by name.
+    pub key: Vec<(String, String)>,
+    /// Cookies that are forwarded because they are in the key, as the field's value; empty: none.
+    pub cookies: String,
+}
+
+/// What keeps URLs that anybody can make up from filling the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MadeUp {
+    /// Stored only when it has been asked for before, so long ago at most; `None`: at first sight.
+    pub seen_within: Option<Duration>,
+    /// Most of them that are stored for one path.
+    pub variants_max: usize,
 }
 
 /// What is asked for, as far as the request tells.
@@ -77,6 +100,8 @@ pub enum PageClass {
     Robots,
     /// REST API, anonymous.
     Rest,
+    /// An action of `admin-ajax.php` that the site says is the same for everybody.
+    Ajax,
     /// `favicon.ico`, which WordPress answers with a redirect.
     Favicon,
     /// A concatenated style sheet or script of wp-admin.
@@ -157,8 +182,19 @@ pub fn request(rules: Rules<'_>, facts: &RequestFacts<'_>) -> RequestVerdict {
             strip_cookies: false,
             class: PageClass::Any,
             ttl_max: None,
+            made_up: None,
+            chosen: Chosen::default(),
         }),
         Preset::Wordpress => wordpress::request(rules.wordpress, facts),
+    }
+}
+
+/// Names of a request's cookies for which [`request`] passes it.
+#[must_use]
+pub fn personal_cookies(rules: Rules<'_>, headers: &HeaderMap) -> Vec<String> {
+    match rules.preset {
+        Preset::Standard => Vec::new(),
+        Preset::Wordpress => wordpress::personal_cookies(rules.wordpress, headers),
     }
 }
 
@@ -202,10 +238,51 @@ pub fn patience(rules: Rules<'_>, facts: &RequestFacts<'_>) -> Option<Duration> 
     }
 }
 
+/// Whether `Range` does not count for what is asked for: a page is fetched and answered whole.
+#[must_use]
+pub fn is_always_whole(class: PageClass) -> bool {
+    !matches!(
+        class,
+        PageClass::Any | PageClass::Static { .. } | PageClass::AdminAsset | PageClass::Favicon
+    )
+}
+
+/// `Accept` of a request for an image, reduced to the formats that origins choose by, so that browsers share
+/// variants; it is looked up and forwarded so. `None`: it stays.
+#[must_use]
+pub fn accept_of_images(preset: Preset, class: PageClass, headers: &HeaderMap) -> Option<String> {
+    match (preset, class) {
+        (
+            Preset::Wordpress,
+            PageClass::Static {
+                kind: FileKind::Image,
+                ..
+            },
+        ) => wordpress::accept_of_images(headers),
+        _ => None,
+    }
+}
+
+/// `Cache-Control` for browsers where the origin says nothing, `age` being how old the answer is: nobody can purge
+/// them. `None`: nothing is said.
+#[must_use]
+pub fn for_browsers(
+    preset: Preset,
+    class: PageClass,
+    status: StatusCode,
+    headers: &HeaderMap,
+    age: Duration,
+) -> Option<std::borrow::Cow<'static, str>> {
+    match preset {
+        Preset::Standard => None,
+        Preset::Wordpress => wordpress::for_browsers(class, status, headers, age),
+    }
+}
+
 /// Looks at a whole body before it is stored.
 ///
-/// `Ok(Some(life))`: freshness **and** stale windows together must not exceed `life` (a nonce in the page
-/// expires then). `Err(reason)`: not stored.
+/// `made` is when the answer was made, at the earliest. `Ok(Some(life))`: freshness **and** stale windows together
+/// must not exceed `life` after that (a nonce in the page expires then). `Err(reason)`: not stored.
 ///
 /// # Errors
 /// The reason, when the body is not what its headers say (a truncated or empty page).
@@ -215,11 +292,11 @@ pub fn body_check(
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
-    now: SystemTime,
+    made: SystemTime,
 ) -> Result<Option<Duration>, &'static str> {
     match rules.preset {
         Preset::Standard => Ok(None),
-        Preset::Wordpress => wordpress::body_check(rules.wordpress, class, status, headers, body, now),
+        Preset::Wordpress => wordpress::body_check(rules.wordpress, class, status, headers, body, made),
     }
 }
 
@@ -249,14 +326,53 @@ pub fn drops_request_header(preset: Preset, cacheable: bool, name: &HeaderName) 
     }
 }
 
+/// Whether an origin may hear from a POST that it stands for another method. WordPress' editor says so, because
+/// some servers refuse those methods.
+#[must_use]
+pub fn keeps_method_override(preset: Preset) -> bool {
+    preset == Preset::Wordpress
+}
+
+/// Whether an origin compares entity tags byte by byte: then a tag that was weakened on the way must be asked
+/// about in its first form, or it never answers 304.
+#[must_use]
+pub fn compares_etags_strongly(preset: Preset) -> bool {
+    preset == Preset::Wordpress
+}
+
+/// Whether a cookie is part of the key at a site, so that pages that depend on it may be shared among those who
+/// have it.
+#[must_use]
+pub fn keys_cookie(wordpress: &Wordpress, name: &str) -> bool {
+    wordpress
+        .vary_cookies
+        .iter()
+        .any(|cookie| cookie.name.eq_ignore_ascii_case(name))
+}
+
 /// Whether an origin's header is for the gateway only and must not reach the client.
 #[must_use]
 pub fn drops_response_header(preset: Preset, name: &HeaderName) -> bool {
+    drops_internal_headers(preset) && is_internal_header(name)
+}
+
+/// Whether a preset keeps internal headers ([`is_internal_header`]) from clients.
+#[must_use]
+pub fn drops_internal_headers(preset: Preset) -> bool {
     match preset {
         Preset::Standard => false,
-        Preset::Wordpress => wordpress::drops_response_header(name),
+        Preset::Wordpress => true,
     }
 }
+
+/// Headers with which an application speaks to its gateway, or says more about itself than a visitor needs.
+#[must_use]
+pub fn is_internal_header(name: &HeaderName) -> bool {
+    wordpress::drops_response_header(name)
+}
+
+/// Request headers that [`request`] reads, under any preset. Without them it decides as with all others.
+pub const REQUEST_READS: &[&str] = &wordpress::READS;
 
 /// Whether a field named in `Vary` does not make a variant, because the preset keeps it from the origin
 /// or because the key already holds it. `name` in any case.
@@ -266,4 +382,20 @@ pub fn ignores_vary(preset: Preset, name: &str) -> bool {
         Preset::Standard => false,
         Preset::Wordpress => wordpress::ignores_vary(name),
     }
+}
+
+/// Fields in `Vary` that the preset's own rules stand in for.
+#[must_use]
+pub fn ignored_vary(preset: Preset, headers: &HeaderMap) -> Vec<HeaderName> {
+    let mut ignored = Vec::new();
+    for value in headers.get_all(http::header::VARY) {
+        for member in value.as_bytes().split(|b| *b == b',') {
+            if let Ok(name) = HeaderName::from_bytes(member.trim_ascii())
+                && ignores_vary(preset, name.as_str())
+            {
+                ignored.push(name);
+            }
+        }
+    }
+    ignored
 }

@@ -4,18 +4,22 @@ pub mod answer;
 pub mod cache;
 pub mod connect;
 pub mod context;
+pub mod decide;
 pub mod errors;
 mod freshen;
+mod h2;
 pub mod headers;
 pub mod invalidate;
-pub mod key;
 pub mod log;
+mod login_loop;
 pub mod normalise;
 mod patient;
 pub mod purge;
-pub mod ray;
+mod refetch;
 pub mod request;
 pub mod response;
+mod second_sight;
+pub mod sentinel;
 pub mod snoop;
 pub mod uncacheable;
 pub mod upstream;
@@ -25,13 +29,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use pingora_cache::lock::CacheKeyLockImpl;
 use pingora_cache::storage::HitHandler;
 use pingora_cache::{CacheKey, CacheMeta, ForcedFreshness, RespCacheable};
 use pingora_core::apps::{HttpServerApp as _, HttpServerOptions};
 use pingora_core::modules::http::HttpModules;
 use pingora_core::protocols::Digest;
-use pingora_core::protocols::http::v2::server::H2Options;
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
@@ -41,9 +43,10 @@ use pingora_proxy::{FailToProxy, HttpProxy, ProxyHttp, Session};
 
 use crate::app::App;
 use crate::cache::storage::CacheStorage;
-use crate::cache::storage::fill_lock::FillLock;
+use crate::cache::storage::fill_lock::{FillLock, LockTerms};
+use crate::serve::ray::Rays;
 use context::RequestContext;
-use ray::Rays;
+pub use h2::H2Server;
 use uncacheable::Uncacheable;
 
 /// Trace filter for the engine, which reports each client that goes away and each failed try as an error;
@@ -55,8 +58,6 @@ const TRIES_MAX: usize = 4;
 const POOL_SIZE: usize = 4096;
 /// Most ranges in one request.
 const RANGES_MAX: usize = 200;
-/// HTTP/2 flow control windows towards clients, in bytes: one stream, one connection.
-const H2_WINDOWS: (u32, u32) = (1 << 20, 2 << 20);
 
 /// The gateway as Pingora serves it.
 #[derive(Clone)]
@@ -69,13 +70,13 @@ pub struct Inner {
     /// The tiers in Pingora's form.
     pub storage: &'static CacheStorage,
     /// One fetch per key.
-    pub lock: &'static CacheKeyLockImpl,
+    pub lock: &'static FillLock,
     /// Keys that turned out uncacheable.
     pub uncacheable: &'static Uncacheable,
-    /// What writes changed.
-    pub snooping: snoop::Snooping,
-    /// Longest wait for another request's fetch.
-    pub lock_wait: Duration,
+    /// Made-up URLs seen lately.
+    second_sight: second_sight::SecondSight,
+    /// Sites whose login page redirects to itself.
+    login_loops: login_loop::Told,
     /// Request ids.
     pub rays: Rays,
     server: std::sync::OnceLock<Arc<HttpProxy<Gateway>>>,
@@ -104,19 +105,31 @@ impl Gateway {
         Self(Arc::new(Inner {
             storage: Box::leak(Box::new(storage)),
             lock: Box::leak(Box::new(FillLock::new(
-                settings.lock_age,
+                lock_terms(settings),
                 Arc::clone(&app.cache),
                 app.clock.clone(),
+                Arc::clone(&app.metrics),
             ))),
             uncacheable: Box::leak(Box::new(
-                Uncacheable::new(settings.uncacheable_memory).except_for(Arc::clone(&app.cache)),
+                Uncacheable::new(settings.uncacheable_memory, app.clock.clone())
+                    .except_for(Arc::clone(&app.cache)),
             )),
-            snooping: snoop::Snooping::default(),
-            lock_wait: settings.lock_wait,
+            second_sight: second_sight::SecondSight::default(),
+            login_loops: login_loop::Told::default(),
             rays: Rays::new(&live.config.pop, rand::random()),
             server: std::sync::OnceLock::new(),
             app,
         }))
+    }
+
+    /// Goes on under the configuration in force now.
+    pub fn renew(&self) {
+        let live = self.app.live();
+        let settings = &live.config.cache;
+        self.storage.set_object_max(settings.object_max);
+        self.lock.set_terms(lock_terms(settings));
+        self.uncacheable.set_memory(settings.uncacheable_memory);
+        self.rays.rename(&live.config.pop);
     }
 
     /// Pingora's server around this gateway.
@@ -126,7 +139,6 @@ impl Gateway {
     }
 
     fn build_server(&self) -> HttpProxy<Self> {
-        let live = self.app.live();
         let conf = ServerConf {
             max_retries: TRIES_MAX,
             upstream_keepalive_pool_size: POOL_SIZE,
@@ -134,18 +146,16 @@ impl Gateway {
         };
         let mut proxy = pingora_proxy::http_proxy(&Arc::new(conf), self.clone());
         let mut options = HttpServerOptions::default();
-        options.h2_idle_timeout = Some(live.config.timeouts.keepalive);
         // So that the normaliser can refuse it: the engine's own answer names the engine.
         options.allow_connect_method_proxying = true;
         proxy.server_options = Some(options);
-        let mut h2 = H2Options::default();
-        let header_bytes = u32::try_from(live.config.limits.header_bytes).unwrap_or(u32::MAX);
-        h2.max_header_list_size(header_bytes.saturating_add(8 * 1024))
-            .max_concurrent_streams(live.config.limits.h2_streams)
-            .initial_window_size(H2_WINDOWS.0)
-            .initial_connection_window_size(H2_WINDOWS.1);
-        proxy.h2_options = Some(h2);
         proxy
+    }
+
+    /// Its form for HTTP/2 connections that begin under the configuration in force now.
+    #[must_use]
+    pub fn h2_server(&self) -> Arc<H2Server> {
+        H2Server::new(self.server(), &self.app.live().config)
     }
 
     /// Lets idle connections go: the process stops.
@@ -354,6 +364,13 @@ impl ProxyHttp for Gateway {
             cx.facts.authority.host,
             cx.facts.ray
         )
+    }
+}
+
+fn lock_terms(settings: &crate::config::model::Cache) -> LockTerms {
+    LockTerms {
+        age: settings.lock_age,
+        retries: settings.lock_retries,
     }
 }
 

@@ -4,9 +4,11 @@ pub mod connection;
 pub mod descriptors;
 pub mod drain;
 pub mod head;
+pub mod lane;
 pub mod listener;
 pub mod proxy_header;
 pub mod signals;
+mod slots;
 pub mod stream;
 pub mod systemd;
 pub mod tls;
@@ -15,15 +17,16 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tracing::info;
 
 use crate::app::App;
 use crate::config::{Config, Listen};
-use crate::proxy::Gateway;
+use crate::proxy::{Gateway, H2Server};
 use connection::{Shared, Terms};
 use head::HeadLimits;
+use lane::Lane;
+use slots::Slots;
 use tls::Certificates;
 
 /// A bound socket and what it is for.
@@ -36,6 +39,7 @@ pub struct Bound {
 /// The listeners at work.
 pub struct Serving {
     listeners: Vec<Running>,
+    slots: Slots,
 }
 
 struct Running {
@@ -77,15 +81,14 @@ pub fn bind_all(config: &Config) -> Result<Vec<Bound>, String> {
 /// Names the certificate that cannot be used.
 pub fn start(bound: Vec<Bound>, app: &Arc<App>, gateway: &Gateway) -> Result<Serving, String> {
     let config = Arc::clone(&app.live().config);
-    let slots = Arc::new(Semaphore::new(config.limits.connections));
-    app.metrics
-        .connections_max
-        .set(i64::try_from(config.limits.connections).unwrap_or(i64::MAX));
+    let slots = Slots::new(config.limits.connections, &app.metrics);
+    let h2 = gateway.h2_server();
     let shared = Arc::new(Shared {
         app: gateway.server(),
         life: Arc::clone(&app.life),
         in_flight: app.in_flight.clone(),
         metrics: Arc::clone(&app.metrics),
+        lane: Lane::new(gateway.clone()),
     });
     let mut listeners = Vec::new();
     for Bound { socket, listen } in bound {
@@ -98,12 +101,12 @@ pub fn start(bound: Vec<Bound>, app: &Arc<App>, gateway: &Gateway) -> Result<Ser
             }
             _ => None,
         };
-        let terms = Arc::new(ArcSwap::from_pointee(terms(&listen, tls, app)));
+        let terms = Arc::new(ArcSwap::from_pointee(terms(&listen, tls, app, &h2)));
         info!(address = %listen.address, tls = listen.tls.is_some(), "listening");
         let (serve_terms, serve_shared) = (Arc::clone(&terms), Arc::clone(&shared));
         tokio::spawn(listener::accept_loop(
             socket,
-            Arc::clone(&slots),
+            slots.of_all(),
             Arc::clone(&app.life),
             move |stream, peer, slot| {
                 let (terms, shared) = (serve_terms.load_full(), Arc::clone(&serve_shared));
@@ -119,7 +122,7 @@ pub fn start(bound: Vec<Bound>, app: &Arc<App>, gateway: &Gateway) -> Result<Ser
             terms,
         });
     }
-    Ok(Serving { listeners })
+    Ok(Serving { listeners, slots })
 }
 
 fn load_certificates(tls: &crate::config::ListenTls) -> Result<Arc<Certificates>, String> {
@@ -128,12 +131,13 @@ fn load_certificates(tls: &crate::config::ListenTls) -> Result<Arc<Certificates>
     Ok(certificates)
 }
 
-fn terms(listen: &Listen, tls: Option<TlsAcceptor>, app: &App) -> Terms {
+fn terms(listen: &Listen, tls: Option<TlsAcceptor>, app: &App, h2: &Arc<H2Server>) -> Terms {
     let live = app.live();
     let limits = &live.config.limits;
     Terms {
         tls,
         h2c: listen.h2c,
+        h2: Arc::clone(h2),
         proxy_protocol: listen.proxy_protocol,
         trusted: Arc::clone(&live.trusted),
         timeouts: live.config.timeouts,
@@ -169,13 +173,20 @@ impl Serving {
     }
 
     /// Puts prepared certificates, limits and timeouts in use for new connections.
-    pub fn commit(&self, prepared: Prepared, app: &App) {
+    pub fn commit(&self, prepared: Prepared, app: &App, gateway: &Gateway) {
+        gateway.renew();
+        let config = Arc::clone(&app.live().config);
+        descriptors::raise_limit(&config);
+        self.slots.resize(config.limits.connections, &app.metrics);
+        let h2 = gateway.h2_server();
         for (running, loaded) in self.listeners.iter().zip(prepared.0) {
             if let (Some(certificates), Some(loaded)) = (&running.certificates, loaded) {
                 certificates.replace(loaded);
             }
             let tls = running.terms.load().tls.clone();
-            running.terms.store(Arc::new(terms(&running.listen, tls, app)));
+            running
+                .terms
+                .store(Arc::new(terms(&running.listen, tls, app, &h2)));
         }
     }
 }

@@ -47,28 +47,73 @@ impl<T: Clone> SiteTable<T> {
     /// A host that is known but has no site for the path falls through to the wider patterns.
     #[must_use]
     pub fn find(&self, host: &str, path: &str) -> Option<&T> {
-        if let Some(site) = self.exact.get(host).and_then(|routes| route(routes, path)) {
-            return Some(site);
+        self.locate(host, path).map(|found| found.site)
+    }
+
+    /// As [`SiteTable::find`], with what matched.
+    #[must_use]
+    pub fn locate<'t, 'h>(&'t self, host: &'h str, path: &str) -> Option<Located<'t, 'h, T>> {
+        if let Some(route) = self.exact.get(host).and_then(|routes| route(routes, path)) {
+            return Some(route.located(Matched::Exact(host)));
         }
         let mut rest = host;
         while !self.wildcard.is_empty() {
             let Some((_, parent)) = rest.split_once('.') else {
                 break;
             };
-            if let Some(site) = self.wildcard.get(parent).and_then(|routes| route(routes, path)) {
-                return Some(site);
+            if let Some(route) = self.wildcard.get(parent).and_then(|routes| route(routes, path)) {
+                return Some(route.located(Matched::Wildcard(parent)));
             }
             rest = parent;
         }
-        route(&self.any, path)
+        route(&self.any, path).map(|route| route.located(Matched::Any))
     }
 }
 
-fn route<'a, T>(routes: &'a [Route<T>], path: &str) -> Option<&'a T> {
-    routes
-        .iter()
-        .find(|route| below(path, &route.path))
-        .map(|route| &route.site)
+/// A site that was found, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Located<'t, 'h, T> {
+    /// The host pattern that matched.
+    pub host: Matched<'h>,
+    /// The path prefix that matched.
+    pub path: &'t str,
+    /// The site.
+    pub site: &'t T,
+}
+
+/// A host pattern that matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Matched<'a> {
+    /// The host itself.
+    Exact(&'a str),
+    /// `*.` and this.
+    Wildcard(&'a str),
+    /// `*`
+    Any,
+}
+
+impl std::fmt::Display for Matched<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exact(host) => f.write_str(host),
+            Self::Wildcard(parent) => write!(f, "*.{parent}"),
+            Self::Any => f.write_str("*"),
+        }
+    }
+}
+
+impl<T> Route<T> {
+    fn located<'t, 'h>(&'t self, host: Matched<'h>) -> Located<'t, 'h, T> {
+        Located {
+            host,
+            path: &self.path,
+            site: &self.site,
+        }
+    }
+}
+
+fn route<'a, T>(routes: &'a [Route<T>], path: &str) -> Option<&'a Route<T>> {
+    routes.iter().find(|route| below(path, &route.path))
 }
 
 /// Whether `path` is `prefix` or lies below it, on segment boundaries.
@@ -106,6 +151,24 @@ mod tests {
     #[test]
     fn a_wildcard_does_not_match_its_own_parent() {
         assert_eq!(table().find("example", "/"), None);
+    }
+
+    #[test]
+    fn what_matched_is_told_as_it_is_written() {
+        let table = table();
+        let told = |host, path| {
+            table
+                .locate(host, path)
+                .map(|found| (found.host.to_string(), found.path))
+        };
+        assert_eq!(
+            told("a.example", "/shop/x"),
+            Some(("a.example".to_owned(), "/shop"))
+        );
+        assert_eq!(
+            told("x.deep.example", "/"),
+            Some(("*.deep.example".to_owned(), "/"))
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A site's filters in order.
 
-use http::StatusCode;
+use http::{HeaderName, StatusCode};
 use serde_json::Value;
 
 use crate::checks;
@@ -16,6 +16,7 @@ pub struct Chain {
     filters: Vec<Box<dyn Filter>>,
     points: Points,
     acts_on_hits: bool,
+    hits_want_geo: bool,
 }
 
 /// Why a list of filters was refused.
@@ -91,6 +92,7 @@ impl Chain {
                 .iter()
                 .fold(Points::NONE, |points, filter| points.union(filter.points())),
             acts_on_hits: filters.iter().any(|filter| filter.on_hits() == OnHits::Response),
+            hits_want_geo: filters.iter().any(|filter| wants_geo_on_hits(filter.as_ref())),
             filters,
         }
     }
@@ -113,6 +115,19 @@ impl Chain {
         !self.acts_on_hits && !self.points.has(Point::Request) && !self.points.has(Point::CacheKey)
     }
 
+    /// Whether a hit needs to know where the visitor is.
+    #[must_use]
+    pub fn hits_want_geo(&self) -> bool {
+        self.hits_want_geo
+    }
+
+    /// Whether the origin may see another value of this header than the client sent.
+    #[must_use]
+    pub fn may_touch_upstream(&self, name: &HeaderName) -> bool {
+        self.at(Point::UpstreamRequest)
+            .any(|filter| filter.may_touch_upstream(name))
+    }
+
     /// Whether a filter answers every request, so that no origin is ever asked.
     #[must_use]
     pub fn always_answers(&self) -> bool {
@@ -133,12 +148,26 @@ impl Chain {
 
     /// Runs the `request` point; the first answer ends it.
     pub fn request(&self, cx: &FilterContext<'_>, parts: &mut RequestParts<'_>) -> Option<Answer> {
+        self.request_by(cx, parts).map(|(_, answer)| answer)
+    }
+
+    /// As [`Chain::request`], with the name of the filter that answered.
+    pub fn request_by(
+        &self,
+        cx: &FilterContext<'_>,
+        parts: &mut RequestParts<'_>,
+    ) -> Option<(&'static str, Answer)> {
         use crate::filter::Flow;
         self.at(Point::Request)
             .find_map(|filter| match filter.request(cx, parts) {
                 Flow::Continue => None,
-                Flow::Answer(answer) => Some(answer),
+                Flow::Answer(answer) => Some((filter.name(), answer)),
             })
+    }
+
+    /// Names in order, each with the points it acts at.
+    pub fn overview(&self) -> impl Iterator<Item = (&'static str, Points)> {
+        self.filters.iter().map(|filter| (filter.name(), filter.points()))
     }
 
     /// Runs the `cache_key` point.
@@ -163,6 +192,14 @@ impl Chain {
             }
         }
     }
+}
+
+fn wants_geo_on_hits(filter: &dyn Filter) -> bool {
+    let points = filter.points();
+    let acts = points.has(Point::Request)
+        || points.has(Point::CacheKey)
+        || (points.has(Point::Response) && filter.on_hits() == OnHits::Response);
+    acts && filter.hits_want_geo()
 }
 
 #[cfg(test)]

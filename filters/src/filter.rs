@@ -25,6 +25,18 @@ pub trait Filter: Debug + Send + Sync {
         OnHits::Never
     }
 
+    /// Whether it looks at where the visitor is when a hit is served: at the `request`, `cache_key` and
+    /// `response` points. A look-up is spared where no filter does.
+    fn hits_want_geo(&self) -> bool {
+        true
+    }
+
+    /// Whether `upstream_request` may add, change or remove this header, or make anything depend on it. What
+    /// an answer varies by is read from the request as the origin sees it.
+    fn may_touch_upstream(&self, _name: &HeaderName) -> bool {
+        true
+    }
+
     /// True when `request` answers every request it sees: nothing behind it can ever run.
     fn always_answers(&self) -> bool {
         false
@@ -122,6 +134,18 @@ impl Points {
     #[must_use]
     pub const fn has(self, point: Point) -> bool {
         self.0 & (1 << point as u8) != 0
+    }
+
+    /// Names of the points in the set, in the order a request comes to them.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        [
+            (Point::Request, "request"),
+            (Point::CacheKey, "cache_key"),
+            (Point::UpstreamRequest, "upstream_request"),
+            (Point::Response, "response"),
+        ]
+        .into_iter()
+        .filter_map(move |(point, name)| self.has(point).then_some(name))
     }
 
     /// Both sets.

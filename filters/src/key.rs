@@ -50,6 +50,18 @@ impl KeyParts {
         self.query = None;
     }
 
+    /// Scheme part; `None` when http and https share objects.
+    #[must_use]
+    pub fn scheme(&self) -> Option<&str> {
+        self.scheme.as_deref()
+    }
+
+    /// Host part.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// Path part.
     #[must_use]
     pub fn path(&self) -> &str {

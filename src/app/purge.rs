@@ -9,8 +9,8 @@ use thiserror::Error;
 use super::{App, Live, SiteRuntime};
 use crate::cache::purge::{PurgePrefix, PurgeReport, PurgeRequest, PurgeUrl};
 use crate::preset::{self, RequestVerdict};
-use crate::proxy::key::{Target, hashes};
 use crate::proxy::normalise::host_of;
+use crate::serve::key::{Target, hashes};
 
 /// Most things one purge may name.
 const ITEMS_MAX: usize = 1000;
@@ -173,7 +173,7 @@ fn split(key: &'static str, index: usize, text: &str) -> Result<(String, String)
     } else {
         format!("/{path}")
     };
-    Ok((host, path))
+    Ok((host.into_owned(), path))
 }
 
 /// The key of a URL, as the site that serves it makes it; `None` for a host that is no site's. Both
@@ -227,6 +227,7 @@ fn base(
         port: None,
         path,
         query: query.as_deref(),
+        chosen: &[],
     };
     hashes(site, &cx, target, &mut http::HeaderMap::new()).base
 }

@@ -30,6 +30,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use super::entry::{Entry, PurgeSeq, Searched, Times};
 use super::key::KeyHash;
 use super::memory::{Alias, VaryNames};
+use super::wire::Wire;
 use reader::Reader;
 
 const MAGIC: [u8; 4] = *b"PGcE";
@@ -302,6 +303,7 @@ fn object(slot: KeyHash, frame: &Bytes, reader: &mut Reader<'_>) -> Result<Entry
         times,
         seq,
         tags,
+        wire: Wire::default(),
         searched: Searched::foreign(),
     })
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use super::key::KeyHash;
+use super::wire::Wire;
 
 /// Position in the purge log: grows with every purge, never back. Zero is before all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -79,6 +80,8 @@ pub struct Entry {
     pub seq: PurgeSeq,
     /// Tags of the response (Surrogate-Key and the like).
     pub tags: Box<[Box<str>]>,
+    /// The headers as HTTP/1.1 sends them, once the entry owns its memory; empty before.
+    pub wire: Wire,
     /// How far the purge log has been searched for purges that hit this entry, in vain.
     pub searched: Searched,
 }
@@ -134,11 +137,12 @@ impl Entry {
     /// Bytes it takes in memory, keys and headers counted.
     #[must_use]
     pub fn weight(&self) -> usize {
-        // HeaderMap: per field a bucket (about 104 bytes) and an index entry, plus the strings.
+        // HeaderMap: per field a bucket (about 104 bytes) and an index entry. The values lie in the lines
+        // that the wire form keeps, with name and punctuation.
         let headers: usize = self
             .headers
             .iter()
-            .map(|(name, value)| name.as_str().len() + value.len() + 112)
+            .map(|(name, value)| name.as_str().len() + value.len() + 4 + 112)
             .sum();
         let tags: usize = self.tags.iter().map(|tag| tag.len() + 16).sum();
         std::mem::size_of::<Self>()

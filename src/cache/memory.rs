@@ -139,6 +139,15 @@ impl Memory {
         }
     }
 
+    /// Stores what is here in another tier, as far as it fits and unless that has something newer. Takes time
+    /// in proportion to the slots: not for a thread that serves requests.
+    pub fn copy_to(&self, other: &Self) {
+        for (key, slot) in &self.cache {
+            other.promote(*key, slot);
+        }
+        other.run_pending();
+    }
+
     /// Looks up the response for a request. Neither blocks nor, unless a response is sought by its
     /// language, allocates.
     #[must_use]
@@ -161,6 +170,12 @@ impl Memory {
                 entry: None,
             },
         }
+    }
+
+    /// What lies in exactly this slot.
+    #[must_use]
+    pub fn slot(&self, slot: KeyHash) -> Option<Slot> {
+        self.cache.get(&slot)
     }
 
     /// The response that an alias in this slot leads to.
@@ -226,6 +241,12 @@ impl Memory {
         {
             self.remove(entry.slot);
         }
+    }
+
+    /// Bytes it may hold.
+    #[must_use]
+    pub fn capacity(&self) -> u64 {
+        self.cache.policy().max_capacity().unwrap_or_default()
     }
 
     /// Drops everything and gives the memory back. Takes time in proportion to the entries.

@@ -15,12 +15,14 @@ mod announce;
 mod fate;
 mod follow;
 mod gap;
+mod hit;
 mod id;
 mod journal;
 mod marks;
 mod pattern;
 pub mod proof;
 mod record;
+mod renew;
 mod request;
 mod reread;
 mod stream;
@@ -46,10 +48,12 @@ use stream_id::StreamId;
 
 pub use announce::Ticket;
 pub use follow::{Purged, follow};
+pub use hit::{PurgeHit, Subject};
 pub use id::PurgeId;
 pub use pattern::{PATTERN_LENGTH_MAX, PATTERNS_MAX, Pattern, PatternError};
 pub use proof::Proof;
 pub use record::Record;
+pub use renew::NewJournal;
 pub use request::{
     PurgeHostTag, PurgeKind, PurgePattern, PurgePrefix, PurgeReport, PurgeRequest, PurgeUrl, Reached, Scope,
 };
@@ -105,7 +109,7 @@ pub struct PurgeLog {
     state: RwLock<State>,
     /// What was read from the stream, and when.
     progress: Mutex<proof::Progress>,
-    journal: Option<Journal>,
+    journal: RwLock<Option<Arc<Journal>>>,
     pending: Mutex<announce::Pending>,
     announcing: tokio::sync::Mutex<()>,
     /// Connection of the link under which the stream was read to its end; 0: none.
@@ -113,7 +117,9 @@ pub struct PurgeLog {
     lagging: AtomicBool,
     /// Marks this log's records in the stream.
     id: u64,
-    limits: PurgeLimits,
+    limits: RwLock<PurgeLimits>,
+    /// [`PurgeLimits::shared`], which every lookup asks for.
+    shared: AtomicBool,
     clock: Clock,
     metrics: Arc<Metrics>,
 }
@@ -151,29 +157,6 @@ impl PurgeLog {
         Ok(Arc::new(log))
     }
 
-    /// Takes up what was left: a log of its own goes on behind it, a shared one announces it.
-    fn restore(&self, lines: Vec<journal::Line>) {
-        let now = self.clock.now();
-        let mut state = self.state.write();
-        for line in lines {
-            let stamp = Stamp {
-                seq: if self.limits.shared {
-                    self.count_on(&mut state)
-                } else {
-                    line.place.seq()
-                },
-                at: line.at.min(now),
-                hard: line.record.hard,
-            };
-            self.apply(&mut state, &line.record.scopes, stamp, now);
-            if self.limits.shared {
-                self.pending
-                    .lock()
-                    .add(&line.record.scopes, stamp, self.limits.records);
-            }
-        }
-    }
-
     fn with(limits: PurgeLimits, clock: Clock, metrics: Arc<Metrics>, journal: Option<Journal>) -> Self {
         let head = if limits.shared {
             PurgeSeq(0)
@@ -188,16 +171,29 @@ impl PurgeLog {
             gap: Gap::new(clock.now()),
             state: RwLock::default(),
             progress: Mutex::default(),
-            journal,
+            journal: RwLock::new(journal.map(Arc::new)),
             pending: Mutex::default(),
             announcing: tokio::sync::Mutex::default(),
             synced: AtomicU64::new(0),
             lagging: AtomicBool::new(false),
             id: rand::random(),
-            limits,
+            limits: RwLock::new(limits),
+            shared: AtomicBool::new(limits.shared),
             clock,
             metrics,
         }
+    }
+
+    fn limits(&self) -> PurgeLimits {
+        *self.limits.read()
+    }
+
+    fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::Acquire)
+    }
+
+    fn journal(&self) -> Option<Arc<Journal>> {
+        self.journal.read().clone()
     }
 
     /// The place of the last purge. Take it before a fetch begins.
@@ -210,7 +206,7 @@ impl PurgeLog {
     /// that were looked at since.
     #[must_use]
     pub fn verdict(&self, entry: &Entry) -> Verdict {
-        if self.limits.shared {
+        if self.is_shared() {
             self.feel_pulse();
         }
         if entry.seq.0 >= self.newest.load(Ordering::Acquire) && !self.gap.is_open() {
@@ -227,6 +223,16 @@ impl PurgeLog {
             entry.searched.set(revision);
         }
         verdict
+    }
+
+    /// The purges that hit `subject`, the widest scope first, then the gap if `entry` lies before it.
+    #[must_use]
+    pub fn hits(&self, subject: &Subject<'_>, entry: Option<&Entry>) -> Vec<PurgeHit> {
+        let mut hits = self.state.read().marks.hits(subject);
+        if let Some(Verdict::Stale { at }) = entry.map(|entry| self.gap.verdict(entry)) {
+            hits.push(PurgeHit::gap(at));
+        }
+        hits
     }
 
     /// Applies a purge here and, in a shared log, puts it in line for [`PurgeLog::announce`]. `None`
@@ -256,11 +262,10 @@ impl PurgeLog {
         };
         self.apply(&mut state, &scopes, stamp, now);
         let ticket = self
-            .limits
-            .shared
-            .then(|| self.pending.lock().add(&scopes, stamp, self.limits.records));
+            .is_shared()
+            .then(|| self.pending.lock().add(&scopes, stamp, self.limits().records));
         drop(state);
-        if let Some(journal) = &self.journal {
+        if let Some(journal) = self.journal() {
             // Behind the lock: at worst a purge that is in Redis by now is announced again.
             journal.append(&journal::Line {
                 place: StreamId::at_least(stamp.seq),
@@ -277,7 +282,7 @@ impl PurgeLog {
 
     /// Waits until purges that are not in Redis are on the disk.
     pub fn sync_journal(&self) {
-        if let Some(journal) = &self.journal {
+        if let Some(journal) = self.journal() {
             journal.sync();
         }
     }
@@ -286,7 +291,7 @@ impl PurgeLog {
     pub fn tidy(&self) {
         let now = self.clock.now();
         let mut state = self.state.write();
-        if let Some(oldest) = now.checked_sub(self.limits.life) {
+        if let Some(oldest) = now.checked_sub(self.limits().life) {
             state.marks.expire(oldest);
         }
         self.show(&state);
@@ -301,7 +306,7 @@ impl PurgeLog {
     /// Whether every purge in Redis has been seen (always, when the log is not shared).
     #[must_use]
     pub fn synced(&self) -> bool {
-        !self.limits.shared || self.synced.load(Ordering::Acquire) != 0
+        !self.is_shared() || self.synced.load(Ordering::Acquire) != 0
     }
 
     /// Whether every purge in Redis has been seen on this connection of the link.
@@ -439,7 +444,7 @@ impl PurgeLog {
         for scope in scopes {
             state.marks.add(scope, stamp);
         }
-        bound(&mut state.marks, self.limits, now);
+        bound(&mut state.marks, self.limits(), now);
         self.advance(stamp.seq);
         self.show(state);
     }

@@ -216,10 +216,14 @@ impl RedisTier {
         }
     }
 
-    /// Carries out writes until it is dropped.
-    pub async fn run(&self) {
+    /// Carries out writes until `stop` ends, and what it has begun then.
+    pub async fn run(&self, stop: impl Future<Output = ()>) {
+        tokio::pin!(stop);
         loop {
-            let batch = self.queue.take(BATCH).await;
+            let batch = tokio::select! {
+                batch = self.queue.take(BATCH) => batch,
+                () = &mut stop => return,
+            };
             // Commands are put on the connection in this order: of two writes of a slot the later wins.
             join_all(batch.items().iter().map(|(slot, write)| self.send(*slot, write))).await;
         }

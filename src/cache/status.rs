@@ -22,6 +22,9 @@ pub const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 /// The short form.
 pub const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
+/// [`CacheStatus::member`] of a hit, up to its ttl.
+pub const HIT_WITH_TTL: &str = "popgate; hit; ttl=";
+
 /// This cache's name in `Cache-Status`.
 const NAME: &str = "popgate";
 

@@ -9,7 +9,7 @@ pub mod fill_lock;
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -27,12 +27,13 @@ use super::tiered::Tiered;
 use super::{Entry, KeyHash, PurgeSeq, Times};
 use crate::clock::Clock;
 use crate::config::{Preset, Wordpress};
-use crate::preset::PageClass;
+use crate::preset::{self, PageClass};
 use crate::purging::litespeed;
 use crate::purging::vary_cookies::carries_any;
 use crate::telemetry::Metrics;
 use body::HitBody;
 use fill::Fill;
+use fill_lock::flight::{Flight, Phase};
 
 /// What the adapter must know of a request; travels in the engine's key.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub struct Lookup {
     pub base: KeyHash,
     /// Hash of `base`, scheme and what filters added: the root of the variants.
     pub root: KeyHash,
+    /// The site's name, for metrics.
+    pub site: String,
     /// Host in the key.
     pub host: String,
     /// Path in the key, percent-encodings in upper case.
@@ -61,6 +64,28 @@ pub struct Lookup {
     pub found: Mutex<Option<Arc<Entry>>>,
     /// Nothing was found, but there are variants for other requests.
     pub varies: AtomicBool,
+    /// How this request stands to others that fetch the same.
+    pub fetching: Fetching,
+}
+
+/// A request among those for one key.
+#[derive(Default)]
+pub struct Fetching {
+    /// The fetch that it makes or waits for.
+    pub flight: Mutex<Option<Arc<Flight>>>,
+    /// Its own fetch failed: no connection, a broken answer, or a status of 500 and above.
+    pub failed: AtomicBool,
+    /// The fetch it waited for failed, and so did those who tried again: it gets an error.
+    pub given_up: AtomicBool,
+}
+
+impl std::fmt::Debug for Fetching {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fetching")
+            .field("failed", &self.failed)
+            .field("given_up", &self.given_up)
+            .finish_non_exhaustive()
+    }
 }
 
 /// An object the lookup found; travels in the engine's meta.
@@ -86,7 +111,7 @@ pub struct CacheStorage {
     pub(super) tiers: Arc<Tiered>,
     pub(super) clock: Clock,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) object_max: usize,
+    object_max: AtomicUsize,
 }
 
 impl CacheStorage {
@@ -97,15 +122,28 @@ impl CacheStorage {
             tiers,
             clock,
             metrics,
-            object_max: usize::try_from(object_max).unwrap_or(usize::MAX),
+            object_max: AtomicUsize::new(bytes(object_max)),
         }
+    }
+
+    /// Bodies above `object_max` bytes are not stored from now on.
+    pub fn set_object_max(&self, object_max: u64) {
+        self.object_max.store(bytes(object_max), Ordering::Relaxed);
+    }
+
+    pub(super) fn object_max(&self) -> usize {
+        self.object_max.load(Ordering::Relaxed)
     }
 
     /// Whether an answer announces more than is stored.
     #[must_use]
     pub fn is_too_large(&self, headers: &HeaderMap) -> bool {
-        fill::content_length(headers).is_some_and(|length| length > self.object_max)
+        fill::content_length(headers).is_some_and(|length| length > self.object_max())
     }
+}
+
+fn bytes(object_max: u64) -> usize {
+    usize::try_from(object_max).unwrap_or(usize::MAX)
 }
 
 /// What [`engine_key`] put into a key.
@@ -130,7 +168,7 @@ impl Storage for CacheStorage {
                 .store(self.tiers.varies(lookup.root), Ordering::Relaxed);
             return Ok(None);
         };
-        if is_for_others(&found.entry, lookup) {
+        if is_for_others(&found.entry, &lookup.request, &lookup.wordpress) {
             return Ok(None);
         }
         let purged_at = match found.verdict {
@@ -154,6 +192,9 @@ impl Storage for CacheStorage {
         meta: &CacheMeta,
         _trace: &SpanHandle,
     ) -> Result<MissHandler> {
+        if let Some(flight) = lookup_of(key).and_then(|lookup| lookup.fetching.flight.lock().clone()) {
+            flight.reached(Phase::Filling);
+        }
         Ok(Box::new(Fill::new(
             self,
             lookup_of(key).cloned(),
@@ -174,8 +215,9 @@ impl Storage for CacheStorage {
         let (Some((lookup, entry)), Some(storing)) = (found, meta.extensions().get::<Storing>()) else {
             return Ok(false);
         };
+        let times = renewed(lookup, &entry, storing.times);
         self.tiers
-            .refresh(&entry, meta.headers().clone(), storing.times, lookup.seq);
+            .refresh(&entry, meta.headers().clone(), times, lookup.seq);
         Ok(true)
     }
 
@@ -194,10 +236,18 @@ impl Storage for CacheStorage {
     }
 }
 
+/// The life that a stored object gets by being validated: see to it that what must be gone at some time is.
+#[must_use]
+pub fn renewed(lookup: &Lookup, entry: &Entry, times: Times) -> Times {
+    fill::renewed(lookup, entry, times)
+}
+
 /// Whether a stored object depends on a cookie that this request has and its own did not.
-fn is_for_others(entry: &Entry, lookup: &Lookup) -> bool {
-    let cookies = litespeed::vary_cookies(&entry.headers);
-    !cookies.is_empty() && carries_any(&lookup.request, &cookies)
+#[must_use]
+pub fn is_for_others(entry: &Entry, request: &HeaderMap, wordpress: &Wordpress) -> bool {
+    let mut cookies = litespeed::vary_cookies(&entry.headers);
+    cookies.retain(|name| !preset::keys_cookie(wordpress, name));
+    !cookies.is_empty() && carries_any(request, &cookies)
 }
 
 /// The engine's form of a stored object's head.

@@ -6,12 +6,16 @@
 //! A key is looked up at its root, the slot that does not depend on `Vary`. There lies the response
 //! itself, or a marker that says which fields choose among the slots of its variants.
 
+mod examine;
+mod renew;
 #[cfg(test)]
 mod tests;
+mod work;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
+use arc_swap::ArcSwap;
 use http::{HeaderMap, HeaderName};
 use prometheus::IntCounter;
 
@@ -19,17 +23,19 @@ use super::codec;
 use super::entry::{Entry, PurgeSeq, Searched, Times};
 use super::key::KeyHash;
 use super::memory::{self, Alias, Memory, Slot, VariantFn, VaryNames};
-use super::purge::{self, Proof, PurgeId, PurgeLog, PurgeReport, PurgeRequest, Purged, Reached, Verdict};
+use super::purge::{Proof, PurgeId, PurgeLog, PurgeReport, PurgeRequest, Reached, Verdict};
 use super::redis::{Answer, Flights, RedisTier, Write};
+use super::refusals::Refusals;
 use crate::clock::Clock;
 use crate::config::model;
 use crate::redis_link::RedisLink;
 use crate::telemetry::metrics::Metrics;
 
+pub use examine::{Examined, RedisHolds};
+pub use renew::Renewal;
+
 /// How much longer than its responses a Vary marker lives, so that it is rarely written again.
 const MARKER_SLACK: Duration = Duration::from_secs(3600);
-/// Pace of housekeeping while nothing else touches the cache.
-const TIDY_EVERY: Duration = Duration::from_secs(10);
 
 /// Where an entry was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +57,17 @@ pub struct Found {
     pub verdict: Verdict,
 }
 
+/// Why [`Tiered::find_memory`] has nothing to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotInMemory {
+    /// Nothing lies there.
+    Absent,
+    /// The variant's slot could not be told.
+    Variant,
+    /// A purge hit it.
+    Purged,
+}
+
 /// What the tiers hold now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stats {
@@ -69,14 +86,26 @@ pub struct Stats {
 /// The cache.
 #[derive(Debug)]
 pub struct Tiered {
-    memory: Arc<Memory>,
-    redis: Option<Redis>,
-    pop: String,
+    parts: ArcSwap<Parts>,
+    /// Tells [`Tiered::run`] that the parts are others.
+    renewed: tokio::sync::watch::Sender<()>,
+    variant: VariantFn,
     log: Arc<PurgeLog>,
     flights: Flights,
+    refusals: Refusals,
     clock: Clock,
     hit: IntCounter,
     miss: IntCounter,
+}
+
+/// What another configuration replaces.
+#[derive(Debug)]
+struct Parts {
+    memory: Arc<Memory>,
+    /// The memory of another size before this one, while it is copied.
+    former: Weak<Memory>,
+    redis: Option<Redis>,
+    pop: String,
 }
 
 #[derive(Debug, Clone)]
@@ -100,25 +129,21 @@ impl Tiered {
         clock: Clock,
         variant: VariantFn,
     ) -> Arc<Self> {
-        let redis = config.redis.as_ref().zip(link).map(|(config, link)| Redis {
-            tier: Arc::new(RedisTier::new(
-                config,
-                Arc::clone(&link),
-                Arc::clone(&log),
-                clock.clone(),
-                metrics,
-            )),
-            link,
-            purges: format!("{}purges", config.prefix),
-            pop: pop.to_owned(),
-        });
         let lookups = |result| metrics.cache_lookups.with_label_values(&["memory", result]);
+        let redis = Redis::new(pop, config, link, &log, &clock, metrics);
+        let memory = Arc::new(Memory::new(config.memory, variant, clock.clone(), metrics));
         Arc::new(Self {
-            memory: Arc::new(Memory::new(config.memory, variant, clock.clone(), metrics)),
-            redis,
-            pop: pop.to_owned(),
+            parts: ArcSwap::from_pointee(Parts {
+                memory,
+                former: Weak::new(),
+                redis,
+                pop: pop.to_owned(),
+            }),
+            renewed: tokio::sync::watch::Sender::new(()),
+            variant,
             log,
             flights: Flights::default(),
+            refusals: Refusals::default(),
             clock,
             hit: lookups("hit"),
             miss: lookups("miss"),
@@ -129,7 +154,7 @@ impl Tiered {
     /// through [`Tiered::get`]. Not counted as a lookup; [`Tiered::count_hit`] when it is served.
     #[must_use]
     pub fn get_memory(&self, root: KeyHash, request: &HeaderMap) -> Option<Arc<Entry>> {
-        let entry = self.memory.find(root, request).entry?;
+        let entry = self.parts.load().memory.find(root, request).entry?;
         (self.log.verdict(&entry) == Verdict::Valid).then_some(entry)
     }
 
@@ -143,10 +168,35 @@ impl Tiered {
     /// Whether variants are stored under this root, as far as memory knows.
     #[must_use]
     pub fn varies(&self, root: KeyHash) -> bool {
-        self.memory.vary(root).is_some()
+        self.parts.load().memory.vary(root).is_some()
     }
 
-    /// Counts a hit that came out of [`Tiered::get_memory`].
+    /// The response in memory, if no purge hit it, for a request whose variant slot `variant` makes from the
+    /// fields that choose it. Not counted; [`Tiered::count_hit`] when it is served.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn find_memory(
+        &self,
+        root: KeyHash,
+        variant: impl FnOnce(&[HeaderName]) -> Option<KeyHash>,
+    ) -> Result<Arc<Entry>, NotInMemory> {
+        let parts = self.parts.load();
+        let entry = match parts.memory.slot(root) {
+            Some(Slot::Object(entry)) => entry,
+            Some(Slot::Vary(vary)) => {
+                let slot = variant(&vary.names).ok_or(NotInMemory::Variant)?;
+                parts.memory.object(slot).ok_or(NotInMemory::Absent)?
+            }
+            Some(Slot::Alias(_)) | None => return Err(NotInMemory::Absent),
+        };
+        match self.log.verdict(&entry) {
+            Verdict::Valid => Ok(entry),
+            Verdict::Stale { .. } | Verdict::Gone => Err(NotInMemory::Purged),
+        }
+    }
+
+    /// Counts a hit that came out of [`Tiered::get_memory`] or [`Tiered::find_memory`].
     pub fn count_hit(&self) {
         self.hit.inc();
     }
@@ -154,49 +204,65 @@ impl Tiered {
     /// The response in memory or Redis. Waits for Redis at most its timeout; whatever goes wrong there is a miss.
     pub async fn get(&self, root: KeyHash, request: &HeaderMap) -> Option<Found> {
         self.log.settle().await;
-        let place = self.memory.find(root, request);
-        if let Some(found) = place.entry.and_then(|entry| self.judge(entry, Tier::Memory)) {
+        let parts = self.parts.load_full();
+        let place = parts.memory.find(root, request);
+        if let Some(found) = place
+            .entry
+            .and_then(|entry| self.judge(&parts, entry, Tier::Memory))
+        {
             self.hit.inc();
             return Some(found);
         }
         self.miss.inc();
-        let wait = self.redis.as_ref()?.link.timeout();
-        let entry = tokio::time::timeout(wait, self.read_for(root, place.slot, request))
+        let wait = parts.redis.as_ref()?.link.timeout();
+        let entry = tokio::time::timeout(wait, self.read_for(&parts, root, place.slot, request))
             .await
             .ok()??;
-        self.judge(entry, Tier::Redis)
+        self.judge(&parts, entry, Tier::Redis)
     }
 
     /// Reads the response for a request from Redis, by way of the marker where there is one.
-    async fn read_for(&self, root: KeyHash, slot: KeyHash, request: &HeaderMap) -> Option<Arc<Entry>> {
-        let vary = match self.read(slot).await {
+    async fn read_for(
+        &self,
+        parts: &Parts,
+        root: KeyHash,
+        slot: KeyHash,
+        request: &HeaderMap,
+    ) -> Option<Arc<Entry>> {
+        let vary = match self.read(parts, slot).await {
             Some(Slot::Object(entry)) => return Some(entry),
             Some(Slot::Vary(vary)) if slot == root => {
-                if let Some(entry) = self.read_object(self.memory.variant(root, &vary, request)).await {
+                if let Some(entry) = self
+                    .read_object(parts, parts.memory.variant(root, &vary, request))
+                    .await
+                {
                     return Some(entry);
                 }
                 vary
             }
             _ if slot == root => return None,
-            _ => self.memory.vary(root)?,
+            _ => parts.memory.vary(root)?,
         };
-        match self.read(memory::alias_for(root, &vary.names, request)?).await? {
-            Slot::Alias(alias) => self.read_object(alias.slot).await,
+        match self
+            .read(parts, memory::alias_for(root, &vary.names, request)?)
+            .await?
+        {
+            Slot::Alias(alias) => self.read_object(parts, alias.slot).await,
             Slot::Object(_) | Slot::Vary(_) => None,
         }
     }
 
-    async fn read_object(&self, slot: KeyHash) -> Option<Arc<Entry>> {
-        match self.read(slot).await? {
+    async fn read_object(&self, parts: &Parts, slot: KeyHash) -> Option<Arc<Entry>> {
+        match self.read(parts, slot).await? {
             Slot::Object(entry) => Some(entry),
             Slot::Vary(_) | Slot::Alias(_) => None,
         }
     }
 
-    fn judge(&self, entry: Arc<Entry>, tier: Tier) -> Option<Found> {
+    fn judge(&self, parts: &Parts, entry: Arc<Entry>, tier: Tier) -> Option<Found> {
         match self.log.verdict(&entry) {
             Verdict::Gone => {
-                self.memory.remove_entry(&entry);
+                parts.memory.remove_entry(&entry);
                 None
             }
             verdict => Some(Found { entry, tier, verdict }),
@@ -204,9 +270,9 @@ impl Tiered {
     }
 
     /// Reads a slot from Redis into memory.
-    async fn read(&self, slot: KeyHash) -> Option<Slot> {
-        let tier = Arc::clone(&self.redis.as_ref()?.tier);
-        let memory = Arc::clone(&self.memory);
+    async fn read(&self, parts: &Parts, slot: KeyHash) -> Option<Slot> {
+        let tier = Arc::clone(&parts.redis.as_ref()?.tier);
+        let memory = Arc::clone(&parts.memory);
         let answer = self
             .flights
             .join(slot, || async move {
@@ -236,6 +302,7 @@ impl Tiered {
         if entry.slot != entry.root {
             self.mark(entry.root, vary.into(), dead_at);
         }
+        self.refusals.forget(entry.root);
         self.store(entry);
     }
 
@@ -251,7 +318,7 @@ impl Tiered {
         });
         let entry = Arc::new(entry);
         if entry.slot != entry.root
-            && let Some(vary) = self.memory.vary(entry.root)
+            && let Some(vary) = self.parts.load().memory.vary(entry.root)
         {
             self.mark(entry.root, vary.names.clone(), memory::dead_at(&entry));
         }
@@ -262,7 +329,8 @@ impl Tiered {
     /// Lets a stored response be found by its language: `alias` is the slot that clients look into who
     /// prefer that language ([`memory::alias_for`]).
     pub fn alias(&self, alias: KeyHash, entry_slot: KeyHash) {
-        let Some(entry) = self.memory.object(entry_slot) else {
+        let parts = self.parts.load();
+        let Some(entry) = parts.memory.object(entry_slot) else {
             return;
         };
         let dead_at = memory::dead_at(&entry);
@@ -270,24 +338,28 @@ impl Tiered {
             slot: entry_slot,
             dead_at: dead_at.checked_add(MARKER_SLACK).unwrap_or(dead_at),
         };
-        self.memory.insert(alias, Slot::Alias(alias_to));
+        parts.memory.insert(alias, Slot::Alias(alias_to));
         self.write(alias, Write::Alias(alias_to));
     }
 
     fn store(&self, entry: Arc<Entry>) {
         let slot = entry.slot;
-        self.memory.insert(slot, Slot::Object(Arc::clone(&entry)));
+        self.parts
+            .load()
+            .memory
+            .insert(slot, Slot::Object(Arc::clone(&entry)));
         self.write(slot, Write::Object(entry));
     }
 
     /// Sees to it that the root slot leads to responses that live until `dead_at`.
     fn mark(&self, root: KeyHash, names: Box<[HeaderName]>, dead_at: SystemTime) {
-        let marker = match self.memory.vary(root) {
+        let parts = self.parts.load();
+        let marker = match parts.memory.vary(root) {
             Some(old) if old.names == names && old.dead_at >= dead_at => old,
             _ => {
                 let dead_at = dead_at.checked_add(MARKER_SLACK).unwrap_or(dead_at);
                 let marker = Arc::new(VaryNames { names, dead_at });
-                self.memory.insert(root, Slot::Vary(Arc::clone(&marker)));
+                parts.memory.insert(root, Slot::Vary(Arc::clone(&marker)));
                 marker
             }
         };
@@ -297,12 +369,16 @@ impl Tiered {
 
     /// Drops what lies in a slot, in both tiers.
     pub fn remove(&self, slot: KeyHash) {
-        self.memory.remove(slot);
+        let parts = self.parts.load();
+        if let Some(former) = parts.former.upgrade() {
+            former.remove(slot);
+        }
+        parts.memory.remove(slot);
         self.write(slot, Write::Delete);
     }
 
     fn write(&self, slot: KeyHash, write: Write) {
-        if let Some(redis) = &self.redis {
+        if let Some(redis) = &self.parts.load().redis {
             redis.tier.write(slot, write);
         }
     }
@@ -310,12 +386,13 @@ impl Tiered {
     /// Purges: here at once, and in Redis, where the other popgates hear of it. When Redis does not
     /// answer in time it is announced once it does.
     pub async fn purge(&self, request: &PurgeRequest) -> PurgeReport {
+        let parts = self.parts.load_full();
         let taken = self.log.purge_at(request);
         let ticket = taken.and_then(|(_, ticket)| ticket);
         if request.everything && request.hard {
-            clear(&self.memory);
+            clear(&parts.memory);
         }
-        let redis = match (&self.redis, ticket) {
+        let redis = match (&parts.redis, ticket) {
             (None, _) => Reached::NotConfigured,
             (Some(_), None) => Reached::Reached,
             (Some(redis), Some(ticket)) => self.log.announce(&redis.link, &redis.purges, ticket).await,
@@ -335,11 +412,12 @@ impl Tiered {
 
     /// Who has applied a purge. `None`: nothing is known of it, or Redis does not answer.
     pub async fn proof(&self, id: PurgeId) -> Option<Proof> {
-        let link = self
+        let parts = self.parts.load_full();
+        let link = parts
             .redis
             .as_ref()
             .map(|redis| (&*redis.link, redis.purges.as_str()));
-        self.log.proof(link, &self.pop, id).await
+        self.log.proof(link, &parts.pop, id).await
     }
 
     /// The head of the purge log: take it before a fetch begins.
@@ -351,57 +429,14 @@ impl Tiered {
     /// What the tiers hold now.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let (memory_bytes, memory_entries) = self.memory.size();
+        let parts = self.parts.load();
+        let (memory_bytes, memory_entries) = parts.memory.size();
         Stats {
             memory_bytes,
             memory_entries,
-            writes_queued: self.redis.as_ref().map_or(0, |redis| redis.tier.queued()),
+            writes_queued: parts.redis.as_ref().map_or(0, |redis| redis.tier.queued()),
             purge_records: self.log.records(),
             purges_synced: self.log.synced(),
-        }
-    }
-
-    /// Background work: writes to Redis, purges from Redis, housekeeping. Runs until it is dropped;
-    /// drop it after [`Tiered::drain`].
-    pub async fn run(&self) {
-        let tidy = async {
-            loop {
-                tokio::time::sleep(TIDY_EVERY).await;
-                self.log.tidy();
-                self.memory.run_pending();
-            }
-        };
-        match self.redis.clone() {
-            None => tidy.await,
-            Some(redis) => {
-                let memory = Arc::clone(&self.memory);
-                let purged: Purged = Arc::new(move |record| {
-                    if record.deletes_everything() {
-                        clear(&memory);
-                    }
-                });
-                let log = || Arc::clone(&self.log);
-                let guard = purge::guard(
-                    log(),
-                    Arc::clone(&redis.link),
-                    redis.purges.clone(),
-                    Arc::clone(&purged),
-                );
-                let follow = purge::follow(log(), redis.link, redis.purges, redis.pop, purged);
-                tokio::join!(tidy, redis.tier.run(), guard, follow);
-            }
-        }
-    }
-
-    /// Waits until all writes are in Redis; false when `deadline` passed before.
-    pub async fn drain(&self, deadline: Duration) -> bool {
-        match &self.redis {
-            Some(redis) => {
-                let drained = redis.tier.drain(deadline).await;
-                self.log.leave(&redis.link, &redis.purges).await;
-                drained
-            }
-            None => true,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `popgate purge` and `popgate health`: clients of a running popgate's admin listener.
+//! `popgate purge`, `popgate reload` and `popgate health`: clients of a running popgate's admin listener.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,12 +16,15 @@ use crate::config;
 /// Longest wait for an answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Longest wait for a reload, which finishes what waits for stores that are left.
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Pace of questions while waiting.
 const ASK_EVERY: Duration = Duration::from_millis(20);
 
 /// Where the admin listener is and how to be let in.
 #[derive(Debug, Clone, Args)]
-struct AdminArg {
+pub(super) struct AdminArg {
     /// Admin address; else the configuration's.
     #[arg(long, value_name = "ADDRESS")]
     admin: Option<SocketAddr>,
@@ -62,6 +65,13 @@ pub(super) struct PurgeArgs {
     /// Wait at most so many seconds until every popgate has applied it, and say how long that took.
     #[arg(long, value_name = "SECONDS")]
     wait: Option<u64>,
+}
+
+/// Whom to reload.
+#[derive(Debug, Args)]
+pub(super) struct ReloadArgs {
+    #[command(flatten)]
+    admin: AdminArg,
 }
 
 /// Which question to ask.
@@ -124,6 +134,54 @@ fn wait(admin: &AdminArg, report: &str, longest: Duration) -> ExitCode {
     }
 }
 
+/// Asks for a reload and prints its outcome as `check` prints errors.
+pub(super) fn reload(args: &ReloadArgs) -> ExitCode {
+    if args.admin.admin.is_none() {
+        // A file that is wrong here is wrong there, and names no admin listener to ask.
+        let env = config::Env::from_process();
+        let loaded = config::find(args.admin.config.as_deref(), &env)
+            .map_err(|diagnostic| vec![diagnostic])
+            .and_then(|path| config::load(&path, &env));
+        if let Err(diagnostics) = loaded {
+            return super::report(&diagnostics);
+        }
+    }
+    let (status, text) = match ask_within(
+        RELOAD_TIMEOUT,
+        &args.admin,
+        Method::POST,
+        "/reload",
+        String::new(),
+    ) {
+        Ok(answer) => answer,
+        Err(problem) => return super::fail(&problem),
+    };
+    let outcome: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let texts = |name: &str| -> Vec<String> {
+        let values = outcome[name].as_array().into_iter().flatten();
+        values
+            .filter_map(|text| text.as_str().map(str::to_owned))
+            .collect()
+    };
+    match status {
+        StatusCode::OK => {
+            println!("configuration reloaded");
+            for key in texts("needs_restart") {
+                println!("{key}: the change needs a restart, the running value stays");
+            }
+            ExitCode::SUCCESS
+        }
+        StatusCode::UNPROCESSABLE_ENTITY => {
+            let errors = texts("errors");
+            for error in &errors {
+                eprintln!("error: {error}");
+            }
+            super::refused(errors.len())
+        }
+        _ => super::fail(&text.trim_end()),
+    }
+}
+
 /// Asks for the process' health.
 pub(super) fn health(args: &HealthArgs) -> ExitCode {
     let path = if args.ready { "/readyz" } else { "/healthz" };
@@ -145,7 +203,23 @@ fn print(answer: Result<(StatusCode, String), String>) -> ExitCode {
     }
 }
 
-fn ask(admin: &AdminArg, method: Method, path: &str, body: String) -> Result<(StatusCode, String), String> {
+/// Asks the admin listener; its status and page, or why it cannot be reached.
+pub(super) fn ask(
+    admin: &AdminArg,
+    method: Method,
+    path: &str,
+    body: String,
+) -> Result<(StatusCode, String), String> {
+    ask_within(TIMEOUT, admin, method, path, body)
+}
+
+fn ask_within(
+    longest: Duration,
+    admin: &AdminArg,
+    method: Method,
+    path: &str,
+    body: String,
+) -> Result<(StatusCode, String), String> {
     let (address, token_file) = locate(admin)?;
     let token = match token_file {
         Some(file) => Some(
@@ -175,8 +249,11 @@ fn ask(admin: &AdminArg, method: Method, path: &str, body: String) -> Result<(St
         .build()
         .map_err(|error| format!("cannot start: {error}"))?;
     runtime
-        .block_on(async { tokio::time::timeout(TIMEOUT, send(address, request)).await })
-        .map_err(|_| format!("no answer from the admin listener at {address} within 10 s"))?
+        .block_on(async { tokio::time::timeout(longest, send(address, request)).await })
+        .map_err(|_| {
+            let seconds = longest.as_secs();
+            format!("no answer from the admin listener at {address} within {seconds} s")
+        })?
 }
 
 /// The admin listener's address and token file: from the arguments, else from the configuration.

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tracing::{error, info, warn};
 
-use crate::admin::token::Token;
-use crate::app::{App, ReloadError};
+use crate::app::{App, Outcome};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::proxy::Gateway;
@@ -69,82 +68,93 @@ async fn live(config: Config, file: Option<PathBuf>, demo: Option<StdListener>) 
         .await
         .map_err(|error| error.to_string())?;
     app.spawn_background();
-    if let Some((listener, token)) = admin {
-        tokio::spawn(crate::admin::serve(listener, Arc::clone(&app), token));
+    if let Some(listener) = admin {
+        tokio::spawn(crate::admin::serve(listener, Arc::clone(&app)));
     }
     let gateway = Gateway::start(Arc::clone(&app));
     let serving = server::start(listeners, &app, &gateway)?;
     app.life.enter(Phase::Running);
     systemd::notify(&[sd_notify::NotifyState::Ready]);
     info!(pop = app.live().config.pop, "ready");
-    until_stopped(&app, &serving, file, signals).await;
+    until_stopped(&app, &gateway, &serving, file, signals).await;
+    app.refuse_reloads().await;
     stop(&app, &gateway).await;
     Ok(())
 }
 
-fn bind_admin(config: &Config) -> Result<Option<(TcpListener, Option<Token>)>, String> {
+fn bind_admin(config: &Config) -> Result<Option<TcpListener>, String> {
     let Some(address) = config.admin.address else {
         return Ok(None);
-    };
-    let token = match &config.admin.token_file {
-        Some(file) => Some(Token::read(file).map_err(|error| format!("admin.token_file: {error}"))?),
-        None => None,
     };
     let listener = server::listener::bind(address)
         .map_err(|error| format!("admin: cannot listen on {address}: {error}; pick a free address"))?;
     info!(%address, "admin listening");
-    Ok(Some((listener, token)))
+    Ok(Some(listener))
 }
 
-/// Obeys signals until one says stop.
+/// Obeys signals, and reloads for who asks over the admin listener, until a signal says stop.
 async fn until_stopped(
     app: &Arc<App>,
+    gateway: &Gateway,
     serving: &server::Serving,
     file: Option<PathBuf>,
     mut signals: Signals,
 ) {
     loop {
-        match signals.next().await {
-            Signal::Stop => return,
-            Signal::ReopenLogs => app.access_log.reopen(),
-            Signal::Reload => {
-                let Some(file) = &file else {
-                    warn!("nothing to reload: the configuration was not read from a file");
+        let asked = tokio::select! {
+            signal = signals.next() => match signal {
+                Signal::Stop => return,
+                Signal::ReopenLogs => {
+                    app.access_log().reopen();
                     continue;
-                };
-                systemd::notify(&[sd_notify::NotifyState::Reloading]);
-                reload(app, serving, file).await;
-                systemd::notify(&[sd_notify::NotifyState::Ready]);
-            }
+                }
+                Signal::Reload => None,
+            },
+            asked = app.reload_asked() => Some(asked),
+        };
+        systemd::notify(&[sd_notify::NotifyState::Reloading]);
+        let outcome = match &file {
+            Some(file) => reload(app, gateway, serving, file).await,
+            None => Err(vec!["the configuration was not read from a file".to_owned()]),
+        };
+        systemd::notify(&[sd_notify::NotifyState::Ready]);
+        say(app, &outcome);
+        if let Some(asked) = asked {
+            // Whoever asked may be gone.
+            let _ = asked.send(outcome);
         }
     }
 }
 
-async fn reload(app: &Arc<App>, serving: &server::Serving, file: &Path) {
+async fn reload(app: &Arc<App>, gateway: &Gateway, serving: &server::Serving, file: &Path) -> Outcome {
     let path = file.to_owned();
     // Reading and checking touches files; requests go on meanwhile.
     let loaded = tokio::task::spawn_blocking(move || config::load(&path, &config::Env::from_process())).await;
-    let outcome = match loaded {
-        Ok(Ok(config)) => serving.prepare(&config).and_then(|prepared| {
-            app.reload(config).map_err(|error| error.to_string())?;
-            serving.commit(prepared, app);
-            Ok(())
-        }),
-        Ok(Err(diagnostics)) => Err(ReloadError::Config(diagnostics).to_string()),
-        Err(failed) => Err(failed.to_string()),
+    let config = match loaded {
+        Ok(Ok(config)) => config,
+        Ok(Err(diagnostics)) => return Err(diagnostics.iter().map(ToString::to_string).collect()),
+        Err(failed) => return Err(vec![failed.to_string()]),
     };
-    let metrics = &app.metrics;
+    let prepared = serving.prepare(&config).map_err(|problem| vec![problem])?;
+    let kept = app.reload(config).map_err(|error| vec![error.to_string()])?;
+    serving.commit(prepared, app, gateway);
+    Ok(kept)
+}
+
+/// Tells the log and the metrics what came of a reload.
+fn say(app: &App, outcome: &Outcome) {
+    let (result, failed) = match outcome {
+        Ok(_) => ("ok", 0),
+        Err(_) => ("error", 1),
+    };
+    app.metrics.config_reload_failed.set(failed);
+    app.metrics.config_reloads.with_label_values(&[result]).inc();
     match outcome {
-        Ok(()) => {
-            metrics.config_reloads.with_label_values(&["ok"]).inc();
-            metrics.config_reload_failed.set(0);
-            info!(file = %file.display(), "configuration reloaded");
-        }
-        Err(problem) => {
-            metrics.config_reloads.with_label_values(&["error"]).inc();
-            metrics.config_reload_failed.set(1);
-            error!("configuration not reloaded, the running one stays: {problem}");
-        }
+        Ok(_) => info!(file = %app.live().config.source.display(), "configuration reloaded"),
+        Err(problems) => error!(
+            "configuration not reloaded, the running one stays: {}",
+            problems.join("\n")
+        ),
     }
 }
 

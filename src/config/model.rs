@@ -53,6 +53,8 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// Access log and traces.
     pub log: Log,
+    /// Fresh hits in memory are answered in front of the engine where a request is ordinary; default true.
+    pub lane: bool,
     /// Worker threads; 0 = one per core.
     pub threads: usize,
     /// Accepted, but worth a word at start (`insecure_…`, odd combinations).
@@ -150,10 +152,12 @@ pub struct Cache {
     pub redis: Option<RedisCache>,
     /// Largest body that is stored; default 32 MiB.
     pub object_max: u64,
-    /// Longest wait for another request's fill of the same key; default 5 s.
+    /// Longest wait for other requests' fetches of the same key; default 60 s.
     pub lock_wait: Duration,
-    /// Age after which a fill no longer holds others back; default 5 s.
+    /// Time from the head of an answer after which its fill no longer holds others back; default 5 s.
     pub lock_age: Duration,
+    /// Most of those who waited for a fetch that failed to try again at once; default 8.
+    pub lock_retries: usize,
     /// How long a key that turned out uncacheable passes without a lock; default 10 s.
     pub uncacheable_memory: Duration,
     /// Most purge records kept in memory before they are folded into wider ones; default 10 000.
@@ -364,6 +368,10 @@ pub struct SiteCache {
     pub store_set_cookie: bool,
     /// `Cache-Status` and `X-Cache` to clients; default true.
     pub debug_headers: bool,
+    /// One of so many hits is fetched again anonymously and compared; 0: none (default of `standard`).
+    pub leak_check: u32,
+    /// How long a URL passes after its stored copy has leaked; default 10 min.
+    pub leak_pass: Duration,
 }
 
 /// Which request directives a site honours.

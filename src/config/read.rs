@@ -48,6 +48,7 @@ pub(super) fn config(top: &Field<'_>, source: &Path) -> Config {
         timeouts: limits::timeouts(&root),
         shutdown: limits::shutdown(&root),
         log: log::log(&root),
+        lane: root.flag("lane"),
         threads: root.count("threads"),
         warnings: Vec::new(),
     }

@@ -232,6 +232,23 @@ fn an_alias_saves_writing_a_list_twice() {
 }
 
 #[test]
+fn explain_shows_the_rules_in_force_at_a_wordpress_site() {
+    let rules = "{ bypass_paths: [/club/], ignore_parameters: [ref], unknown_parameters: drop }";
+    let site = format!("origin: blog, preset: wordpress, wordpress: {rules}");
+    let said = explain(&good(&MINIMAL.replace("origin: blog", &site)));
+    for rule in [
+        "/club/",
+        "/my-account/",
+        " ref ",
+        "comment_author*",
+        "are dropped, but those of files",
+        "wp/v2/users",
+    ] {
+        assert!(said.contains(rule), "{rule} is not in\n{said}");
+    }
+}
+
+#[test]
 fn explain_shows_no_password() {
     let config = good(&format!(
         "{MINIMAL}cache: {{ redis: 'redis://u:hunter2@r.example/0' }}\nkv: {{ redis: 'redis+sentinel://:hunter2@s/m' }}\n"

@@ -20,6 +20,9 @@ use crate::clock::Clock;
 use crate::config;
 use crate::telemetry::Metrics;
 
+/// Pace of looking after a handle that another has taken the place of.
+const FORMER_EVERY: Duration = Duration::from_millis(100);
+
 type Loaded = Result<Option<Arc<Item>>, KvError>;
 
 /// A read of the store that others wait for, too.
@@ -129,6 +132,11 @@ impl KvHandle {
         given_up
     }
 
+    /// The store behind it.
+    pub(super) fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.inner.store)
+    }
+
     /// Writes that wait for the store.
     #[must_use]
     pub fn waiting_writes(&self) -> usize {
@@ -147,6 +155,17 @@ impl KvHandle {
     /// For reports of changes by other machines.
     pub(super) fn listener(&self) -> Listener {
         Listener(Arc::downgrade(&self.inner))
+    }
+}
+
+/// Waits until `former`, another handle of the same store, has no user and nothing waiting, and forgets what was
+/// read meanwhile: it may be older than what `former` wrote.
+pub(super) async fn forget_copies_behind(former: Arc<KvHandle>, handle: Weak<KvHandle>) {
+    while Arc::strong_count(&former) > 1 || former.waiting_writes() > 0 {
+        tokio::time::sleep(FORMER_EVERY).await;
+    }
+    if let Some(handle) = handle.upgrade() {
+        handle.listener().all_changed();
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use moka::sync::Cache;
+use parking_lot::RwLock;
 
 use super::store::{Store, Write, Written};
 use super::tier::weight;
@@ -11,22 +12,29 @@ use super::{Cursor, Item, Key, KvError, Page};
 use crate::clock::Clock;
 
 pub(super) struct MemoryStore {
-    items: Cache<Key, Arc<Item>>,
+    items: RwLock<Cache<Key, Arc<Item>>>,
     clock: Clock,
+}
+
+fn items(bytes: u64) -> Cache<Key, Arc<Item>> {
+    Cache::builder()
+        .max_capacity(bytes)
+        .weigher(|key: &Key, item: &Arc<Item>| weight(key, Some(item)))
+        .build()
 }
 
 impl MemoryStore {
     /// Holds at most `bytes`, keys and bookkeeping counted.
     pub(super) fn new(bytes: u64, clock: Clock) -> Self {
-        let items = Cache::builder()
-            .max_capacity(bytes)
-            .weigher(|key: &Key, item: &Arc<Item>| weight(key, Some(item)))
-            .build();
-        Self { items, clock }
+        Self {
+            items: RwLock::new(items(bytes)),
+            clock,
+        }
     }
 
     fn alive(&self, key: &Key) -> Option<Arc<Item>> {
         self.items
+            .read()
             .get(key)
             .filter(|item| !item.is_expired(self.clock.now()))
     }
@@ -39,12 +47,12 @@ impl MemoryStore {
                 ..
             } if self.alive(&key).is_some() => false,
             Write::Put { key, item, .. } => {
-                self.items.insert(key, Arc::new(item));
+                self.items.read().insert(key, Arc::new(item));
                 true
             }
             Write::Delete { key } => {
                 let existed = self.alive(&key).is_some();
-                self.items.invalidate(&key);
+                self.items.read().invalidate(&key);
                 existed
             }
         }
@@ -64,10 +72,23 @@ impl Store for MemoryStore {
             .collect()
     }
 
+    fn resize(&self, bytes: u64) {
+        let mut now = self.items.write();
+        if now.policy().max_capacity() == Some(bytes) {
+            return;
+        }
+        let resized = items(bytes);
+        for (key, item) in &*now {
+            resized.insert((*key).clone(), item);
+        }
+        *now = resized;
+    }
+
     async fn list(&self, prefix: &str, cursor: Option<&Cursor>, limit: usize) -> Result<Page, KvError> {
         let now = self.clock.now();
         let mut keys: Vec<Key> = self
             .items
+            .read()
             .iter()
             .filter(|(key, item)| key.as_str().starts_with(prefix) && !item.is_expired(now))
             .map(|(key, _)| (*key).clone())

@@ -45,6 +45,9 @@ pub(super) trait Store: Send + Sync + 'static {
     /// effect in the order given.
     async fn write(&self, writes: Vec<Write>) -> Vec<Written>;
 
+    /// Holds at most `bytes` from now on, where memory is all it has.
+    fn resize(&self, _bytes: u64) {}
+
     /// As [`super::Kv::list`]; `limit` is between 1 and [`super::LIST_MAX`].
     async fn list(&self, prefix: &str, cursor: Option<&Cursor>, limit: usize) -> Result<Page, KvError>;
 }

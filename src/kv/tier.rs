@@ -157,7 +157,7 @@ impl Tier {
 
 /// Bytes of an entry: key, item, and what moka and the `Arc`s keep beside them.
 pub(super) fn weight(key: &Key, item: Option<&Item>) -> u32 {
-    const BOOKKEEPING: usize = 256;
+    const BOOKKEEPING: usize = 512;
     let bytes = BOOKKEEPING + key.as_str().len() + item.map_or(0, Item::bytes);
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }

@@ -71,6 +71,12 @@ impl Origin {
         self.state.lock().settings.clone()
     }
 
+    /// Whether another server than `id` is in order.
+    #[must_use]
+    pub fn has_another(&self, id: ServerId) -> bool {
+        self.state.lock().others_usable(id, Instant::now())
+    }
+
     /// TLS towards its servers; `None` inside when it speaks plain text.
     #[must_use]
     pub fn tls(&self) -> Arc<Option<OriginTlsConfig>> {

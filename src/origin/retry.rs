@@ -13,6 +13,10 @@ pub struct Attempt {
     pub body_replayable: bool,
     /// Tries made so far, this one counted.
     pub tries: usize,
+    /// The server took the request and did not answer in time.
+    pub timed_out: bool,
+    /// Another server of the origin is in order.
+    pub other_server: bool,
 }
 
 /// Why a request is tried again or not.
@@ -26,6 +30,8 @@ pub enum Verdict {
     Idempotent,
     /// Refused: retries are used up.
     Exhausted,
+    /// Refused: the only server did not answer in time, and the client would wait as long again.
+    TimedOut,
     /// Refused: the body is gone.
     BodyGone,
     /// Refused: the origin may have acted on a method that is not idempotent.
@@ -51,6 +57,8 @@ pub fn may_retry(method: &Method, attempt: Attempt, retries: usize) -> Verdict {
         Verdict::NothingSent
     } else if !is_idempotent(method) {
         Verdict::NotIdempotent
+    } else if attempt.timed_out && !attempt.other_server {
+        Verdict::TimedOut
     } else if attempt.reused {
         Verdict::StaleConnection
     } else {
@@ -79,6 +87,8 @@ mod tests {
             reused: false,
             body_replayable: true,
             tries: 1,
+            timed_out: false,
+            other_server: false,
         }
     }
 
@@ -118,6 +128,20 @@ mod tests {
     }
 
     #[test]
+    fn a_request_that_timed_out_is_tried_again_at_another_server_only() {
+        let alone = Attempt {
+            timed_out: true,
+            ..attempt()
+        };
+        assert_eq!(may_retry(&Method::GET, alone, 2), Verdict::TimedOut);
+        let not_alone = Attempt {
+            other_server: true,
+            ..alone
+        };
+        assert_eq!(may_retry(&Method::GET, not_alone, 2), Verdict::Idempotent);
+    }
+
+    #[test]
     fn a_body_that_is_gone_is_not_sent_again() {
         let gone = Attempt {
             body_replayable: false,
@@ -131,7 +155,7 @@ mod tests {
         fn never_more_than_three_tries(
             sent in any::<bool>(), reused in any::<bool>(), body in any::<bool>(), retries in any::<usize>(),
         ) {
-            let third = Attempt { sent_anything: sent, reused, body_replayable: body, tries: 3 };
+            let third = Attempt { sent_anything: sent, reused, body_replayable: body, tries: 3, ..attempt() };
             prop_assert_eq!(may_retry(&Method::GET, third, retries), Verdict::Exhausted);
             let first = Attempt { tries: 1, ..third };
             prop_assert!(!may_retry(&Method::GET, first, 0).retry());

@@ -24,6 +24,7 @@ fn config(origins: Vec<Settings>) -> Config {
             object_max: 1,
             lock_wait: second,
             lock_age: second,
+            lock_retries: 1,
             uncacheable_memory: second,
             purges_max: 1,
             purge_log: None,
@@ -67,6 +68,7 @@ fn config(origins: Vec<Settings>) -> Config {
             json: false,
             queue_max: 1,
         },
+        lane: true,
         threads: 0,
         warnings: Vec::new(),
     }

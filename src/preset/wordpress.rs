@@ -8,10 +8,13 @@ use http::{HeaderName, Method, header};
 
 use crate::config::{UnknownParameters, Wordpress};
 
-use super::{CacheRequest, PageClass, RequestFacts, RequestVerdict};
+use super::{CacheRequest, Chosen, MadeUp, PageClass, RequestFacts, RequestVerdict};
 
 mod body;
+mod browser;
+mod chosen;
 mod cookies;
+mod effective;
 mod files;
 mod freshness;
 mod path;
@@ -25,6 +28,8 @@ mod text;
 mod tests;
 
 pub(super) use body::{body_check, body_decides};
+pub(super) use browser::{accept_of_images, for_browsers};
+pub use effective::{Effective, effective};
 pub(super) use response::response;
 
 use path::PathVerdict;
@@ -46,7 +51,8 @@ const OVERRIDES: [&str; 8] = [
 const GATEWAY_PREFIXES: [&str; 3] = ["x-lscache", "esi-", "x-accel-"];
 
 /// Answer headers meant for the gateway, or telling an attacker more than a visitor needs.
-const INTERNAL: [&str; 9] = [
+const INTERNAL: [&str; 10] = [
+    "lsc-cookie",
     "x-powered-by",
     "x-pingback",
     "surrogate-control",
@@ -60,6 +66,16 @@ const INTERNAL: [&str; 9] = [
 
 /// Prefixes of such answer headers.
 const INTERNAL_PREFIXES: [&str; 2] = ["x-litespeed-", "x-accel-"];
+
+/// Request headers that [`request`] reads; a test holds it to that.
+pub(super) const READS: [&str; 6] = [
+    "authorization",
+    "content-length",
+    "cookie",
+    "origin",
+    "transfer-encoding",
+    "x-wp-nonce",
+];
 
 /// See [`super::request`]. The order of the rules is part of the contract: the first that speaks gives
 /// the reason.
@@ -85,6 +101,10 @@ fn classify(rules: &Wordpress, facts: &RequestFacts<'_>) -> Result<CacheRequest,
             rest::check(route, facts.headers)?;
             (PageClass::Rest, false)
         }
+        PathVerdict::Ajax => {
+            ajax(rules, facts)?;
+            (PageClass::Ajax, false)
+        }
         PathVerdict::Page(class) => (*class, false),
         PathVerdict::PublicFile(class) => (*class, true),
     };
@@ -94,7 +114,10 @@ fn classify(rules: &Wordpress, facts: &RequestFacts<'_>) -> Result<CacheRequest,
     if facts.headers.contains_key(header::AUTHORIZATION) {
         return Err("authorization");
     }
-    let query = query::normalise(rules, facts.query.unwrap_or_default())?;
+    let is_file = matches!(class, PageClass::Static { .. } | PageClass::AdminAsset);
+    // What the parameters of a file or an action are is not for WordPress to know.
+    let own_parameters = is_file || class == PageClass::Ajax;
+    let query = query::normalise(rules, facts.query.unwrap_or_default(), !own_parameters)?;
     if let Some(route) = &query.rest_route {
         rest::check(route, facts.headers)?;
         class = PageClass::Rest;
@@ -105,18 +128,48 @@ fn classify(rules: &Wordpress, facts: &RequestFacts<'_>) -> Result<CacheRequest,
     if let PageClass::Static { versioned, .. } = &mut class {
         *versioned |= query.versioned;
     }
-    let is_file = matches!(class, PageClass::Static { .. } | PageClass::AdminAsset);
-    // Anybody can make up another one.
-    let unknown = query.unknown == Unknown::Present && !is_file;
-    if unknown && rules.unknown_parameters == UnknownParameters::Pass {
+    let unknown = query.unknown == Unknown::Present && !own_parameters;
+    if unknown && rules.unknown_parameters == UnknownParameters::Bypass {
         return Err("unknown-parameter");
     }
     Ok(CacheRequest {
         ttl_max: unknown.then_some(rules.ttl.unknown_parameters),
+        made_up: match class {
+            PageClass::Ajax => Some(MadeUp {
+                seen_within: None,
+                ..made_up(rules)
+            }),
+            PageClass::Search => Some(made_up(rules)),
+            _ => unknown.then(|| made_up(rules)),
+        },
         query: query.text,
         strip_cookies: true,
+        chosen: if anonymous_file {
+            Chosen::default()
+        } else {
+            chosen::chosen(rules, facts.headers)
+        },
         class,
     })
+}
+
+fn made_up(rules: &Wordpress) -> MadeUp {
+    MadeUp {
+        seen_within: (rules.unknown_parameters != UnknownParameters::Store)
+            .then_some(rules.second_sight_within),
+        variants_max: rules.variants_max,
+    }
+}
+
+/// Lets an action through that the site lists, asked for without an `Origin` whose name would come back.
+fn ajax(rules: &Wordpress, facts: &RequestFacts<'_>) -> Result<(), &'static str> {
+    let action = query::only_value(facts.query.unwrap_or_default(), "action").ok_or("path")?;
+    let listed = rules.ajax_actions.contains(&action);
+    if listed && !facts.headers.contains_key(header::ORIGIN) {
+        Ok(())
+    } else {
+        Err("path")
+    }
 }
 
 /// See [`super::patience`].
@@ -133,6 +186,11 @@ fn has_body(facts: &RequestFacts<'_>) -> bool {
             .headers
             .get(header::CONTENT_LENGTH)
             .is_some_and(|length| length.as_bytes() != b"0")
+}
+
+/// See [`super::personal_cookies`].
+pub(super) fn personal_cookies(rules: &Wordpress, headers: &http::HeaderMap) -> Vec<String> {
+    cookies::personal(rules, headers)
 }
 
 /// See [`super::drops_request_header`].

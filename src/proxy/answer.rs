@@ -12,7 +12,7 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 use popgate_filters::Answer;
 
-use super::headers::written;
+use crate::serve::spelling::written;
 
 /// Plain text that nobody may store.
 #[must_use]

@@ -6,55 +6,58 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use pingora_cache::RespCacheable::{self, Cacheable, Uncacheable};
+use pingora_cache::lock::CacheKeyLockImpl;
 use pingora_cache::{CacheKey, CacheMeta, CacheOptionOverrides, CachePhase, ForcedFreshness, NoCacheReason};
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
-use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 use super::Gateway;
 use super::context::{Key, RequestContext, Validation};
+use super::decide;
 use super::freshen;
-use super::headers::RequestFields;
-use super::key::{Target, hashes};
 use super::request::mark_background;
+use super::second_sight;
+use super::sentinel;
 use crate::app::SiteRuntime;
 use crate::cache::Times;
 use crate::cache::key::normal_percent;
 use crate::cache::policy::hop_by_hop::stored_headers;
-use crate::cache::policy::reuse::expire;
 use crate::cache::policy::validate::merge_304;
 use crate::cache::policy::vary::{self, Vary};
 use crate::cache::policy::{
-    Exchange, Failure, Overrides, RefuseReason, Reuse, StoreDecision, may_serve_on_error, reuse,
-    store_decision,
+    Exchange, Failure, Overrides, RefuseReason, Reuse, StoreDecision, may_serve_on_error, store_decision,
 };
-use crate::cache::status::Cause;
-use crate::cache::storage::{FoundEntry, Lookup, Storing, engine_key, engine_meta};
+use crate::cache::storage::{Fetching, FoundEntry, Lookup, Storing, engine_key, engine_meta};
 use crate::preset::{self, Freshness, PageClass, ResponseRule, StoreRule};
 
-/// Times a waiter may wake to a fill that was not for it (another variant, a failed fill) before it
-/// fetches on its own.
+/// Times a waiter may wake to a fill that was not for it (another variant, a client that left, a failed
+/// fill) before it fetches on its own.
 const LOCK_RETRIES: usize = 3;
 
 /// Turns the cache on for a request that may be looked up.
 pub fn enable(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext) {
     let Some(site) = cx.site.clone() else { return };
-    if cx.cache.bypass.is_some() {
+    if cx.cache.bypass.is_some() || cx.probe {
         return;
     }
     let Some(class) = cx.cache.request.as_ref().map(|request| request.class) else {
         return;
     };
     let lookup = lookup_for(gateway, session, cx, &site, class);
+    if sentinel::pass_leaked(gateway, cx, lookup.base) {
+        return;
+    }
     cx.cache.key = Some(Key {
         base: lookup.base,
         root: lookup.root,
         seq: lookup.seq,
     });
-    let lock = may_hold_others(gateway, session, cx, &lookup).then_some(gateway.lock);
+    second_sight::see(gateway, cx);
+    let lock = may_hold_others(gateway, session, cx, &lookup).then_some(gateway.lock as &CacheKeyLockImpl);
     cx.cache.lookup = Some(lookup);
     let mut waits = CacheOptionOverrides::default();
-    waits.wait_timeout = Some(gateway.lock_wait);
+    waits.wait_timeout = Some(cx.live.config.cache.lock_wait);
     waits.max_lock_retries = Some(LOCK_RETRIES);
     session.cache.enable(
         gateway.storage,
@@ -65,8 +68,8 @@ pub fn enable(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext)
     );
 }
 
-/// Whether others may wait for this request's fetch: not where its answer is likely for it alone, nor
-/// where each use needs a validation of its own.
+/// Whether others may wait for this request's fetch: not where its answer is likely for it alone or will not
+/// be stored, nor where each use needs a validation of its own.
 fn may_hold_others(gateway: &Gateway, session: &Session, cx: &RequestContext, lookup: &Lookup) -> bool {
     let for_itself =
         cx.cache.directives.no_store || session.req_header().headers.contains_key(header::AUTHORIZATION);
@@ -77,43 +80,36 @@ fn may_hold_others(gateway: &Gateway, session: &Session, cx: &RequestContext, lo
             .get_memory(lookup.root, &lookup.request)
             .is_some_and(|entry| entry.times.fresh_until + entry.times.initial_age <= entry.times.stored_at)
     };
-    !for_itself && !never_fresh()
+    !for_itself && !cx.cache.first_sight && !never_fresh()
 }
 
 fn lookup_for(
     gateway: &Gateway,
-    session: &mut Session,
+    session: &Session,
     cx: &RequestContext,
     site: &SiteRuntime,
     class: PageClass,
 ) -> Arc<Lookup> {
-    let uri = session.req_header().uri.clone();
-    let target = Target {
-        scheme: cx.facts.scheme.as_str(),
-        host: &cx.facts.authority.host,
-        port: cx.facts.authority.port,
-        path: uri.path(),
-        query: uri.query(),
-    };
-    let context = cx.filter_context(site);
-    let mut fields = RequestFields(session.req_header_mut());
-    let key = hashes(site, &context, target, &mut fields);
-    // Variants are chosen by what the origin sees: `Vary: CF-IPCountry` means the header set here.
-    let mut request = session.req_header().headers.clone();
-    site.chain.upstream_request(&context, &mut request);
+    let request = session.req_header();
+    let key = decide::key_of(cx, site, &request.uri, &request.headers);
     Arc::new(Lookup {
-        base: key.base,
-        root: key.root,
+        base: key.hashes.base,
+        root: key.hashes.root,
+        site: site.config.name.clone(),
         host: cx.facts.authority.host.clone(),
-        path: normal_percent(uri.path()).into_owned(),
-        query: uri.query().map(|query| normal_percent(query).into_owned()),
+        path: normal_percent(request.uri.path()).into_owned(),
+        query: request
+            .uri
+            .query()
+            .map(|query| normal_percent(query).into_owned()),
         seq: gateway.app.cache.head(),
-        request,
+        request: key.fields,
         preset: site.config.preset,
         wordpress: Arc::clone(&site.config.wordpress),
         class,
         found: parking_lot::Mutex::default(),
         varies: AtomicBool::new(false),
+        fetching: Fetching::default(),
     })
 }
 
@@ -133,19 +129,11 @@ pub fn key(cx: &RequestContext) -> Result<CacheKey> {
 /// pass to the origin and fill nothing; whoever waited behind them goes on.
 pub fn miss(session: &mut Session) {
     let request = session.req_header();
-    let condition = [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE]
-        .iter()
-        .any(|name| request.headers.contains_key(name));
-    if condition || ends_early(request) {
-        session.cache.disable(NoCacheReason::DeclinedToUpstream);
-    } else {
+    if decide::may_fill(&request.method, &request.headers) {
         session.cache.cache_miss();
+    } else {
+        session.cache.disable(NoCacheReason::DeclinedToUpstream);
     }
-}
-
-/// Whether the client's answer ends before the object does, whatever the origin sends.
-fn ends_early(request: &RequestHeader) -> bool {
-    request.method == Method::HEAD || request.headers.contains_key(header::RANGE)
 }
 
 /// Whether the answer is being stored as it comes: then the client gets all of it, see [`miss`].
@@ -160,34 +148,30 @@ pub fn judge(gateway: &Gateway, cx: &mut RequestContext, meta: &CacheMeta) -> Op
     cx.cache.found = Some(Arc::clone(&found.entry));
     cx.cache.serve_while_revalidate = false;
     let now = gateway.app.clock.now();
-    let times = match found.purged_at {
-        Some(at) => expire(&found.entry.times, at),
-        None => found.entry.times,
-    };
-    cx.cache.times = Some(times);
-    match reuse(&times, &found.entry.headers, &cx.cache.directives, now) {
+    let judged = decide::judge(
+        &found.entry,
+        found.purged_at,
+        &gateway.app.snooping,
+        &cx.cache.directives,
+        now,
+    );
+    cx.cache.times = Some(judged.times);
+    if judged.cause.is_some() {
+        cx.cache.cause = judged.cause;
+    }
+    match judged.reuse {
         Reuse::Fresh => Some(ForcedFreshness::ForceFresh),
         Reuse::StaleAccepted => {
             cx.cache.stale_accepted = true;
             Some(ForcedFreshness::ForceFresh)
         }
         Reuse::Stale { while_revalidate, .. } => {
-            // Whoever looks for a change that was just made must see it.
-            let changed = found.purged_at.is_some() && gateway.snooping.is_outdated(&found.entry);
-            cx.cache.serve_while_revalidate = while_revalidate && !changed;
-            cx.cache.cause = Some(if found.purged_at.is_some() {
-                Cause::Purged
-            } else {
-                Cause::Stale
-            });
+            cx.cache.serve_while_revalidate = while_revalidate;
             Some(ForcedFreshness::ForceExpiredServeStale {
                 expired_at: found.purged_at,
             })
         }
-        Reuse::Revalidate(reason) => {
-            cx.cache.cause = Some(Cause::Request(reason));
-            Some(ForcedFreshness::ForceExpired)
-        }
+        Reuse::Revalidate(_) => Some(ForcedFreshness::ForceExpired),
     }
 }
 
@@ -253,7 +237,7 @@ pub fn decide_store(
         // The stored object serves this request as it is, and stays what it is.
         None => return Uncacheable(NoCacheReason::DeclinedToUpstream),
     };
-    if !validated && ends_early(session.req_header()) {
+    if !validated && decide::ends_early(&session.req_header().method, &session.req_header().headers) {
         freshen::by_head(gateway, session, cx, response, now);
         return Uncacheable(NoCacheReason::DeclinedToUpstream);
     }
@@ -266,6 +250,10 @@ pub fn decide_store(
         }
         Judged::Store { .. } if !validated && gateway.storage.is_too_large(&head.headers) => {
             Uncacheable(NoCacheReason::ResponseTooLarge)
+        }
+        Judged::Store { times, .. } if !validated && !second_sight::admits(gateway, cx, &times, now) => {
+            // It says nothing about the URL that should be remembered.
+            Uncacheable(NoCacheReason::DeclinedToUpstream)
         }
         Judged::Store { times, vary } => {
             cx.cache.stored_for = Some(times.fresh_until.duration_since(now).unwrap_or_default());
@@ -378,7 +366,7 @@ fn apply_policy(
         .lookup
         .as_ref()
         .map_or(&request.headers, |lookup| &lookup.request);
-    let vary_ignore = ignored_vary(site.config.preset, headers);
+    let vary_ignore = preset::ignored_vary(site.config.preset, headers);
     let overrides = Overrides {
         ttl: match rule.freshness {
             Freshness::Policy { default } => Some(default),
@@ -473,19 +461,4 @@ fn capped(times: Times, rule: &StoreRule, request_ttl_max: Option<Duration>) -> 
         times.stale_if_error = Duration::ZERO;
     }
     times
-}
-
-/// Fields in `Vary` that the preset's own rules stand in for.
-fn ignored_vary(preset: crate::config::Preset, headers: &HeaderMap) -> Vec<HeaderName> {
-    let mut ignored = Vec::new();
-    for value in headers.get_all(header::VARY) {
-        for member in value.as_bytes().split(|b| *b == b',') {
-            if let Ok(name) = HeaderName::from_bytes(member.trim_ascii())
-                && preset::ignores_vary(preset, name.as_str())
-            {
-                ignored.push(name);
-            }
-        }
-    }
-    ignored
 }

@@ -32,6 +32,8 @@ pub struct RequestContext {
     pub facts: Facts,
     /// A background refresh of a stale object, not a client's request.
     pub background: bool,
+    /// A background request that asks the origin whatever is stored, and stores nothing.
+    pub probe: bool,
     /// Why it was refused before it reached a site.
     pub refusal: Option<Refusal>,
     /// How the cache comes in.
@@ -69,6 +71,8 @@ pub struct Facts {
     pub scheme: Scheme,
     /// Version the client speaks.
     pub version: Version,
+    /// What a POST says it is to be taken for; see [`crate::preset::keeps_method_override`].
+    pub method_override: Option<http::Method>,
     /// Request id.
     pub ray: String,
     /// Path and query as sent.
@@ -80,6 +84,8 @@ pub struct Facts {
 pub struct CacheContext {
     /// What the preset made of the request; `None`: passed.
     pub request: Option<CacheRequest>,
+    /// The URL is made up and has not been asked for lately.
+    pub first_sight: bool,
     /// Request directives that count.
     pub directives: Directives,
     /// Why the cache is not asked.
@@ -170,6 +176,7 @@ impl RequestContext {
             site: None,
             facts: Facts::unknown(),
             background: false,
+            probe: false,
             refusal: None,
             cache: CacheContext::default(),
             upstream: UpstreamContext::default(),
@@ -220,6 +227,7 @@ impl Facts {
             forwarded_host: None,
             scheme: Scheme::Http,
             version: Version::HTTP_11,
+            method_override: None,
             ray: String::new(),
             target: String::new(),
         }

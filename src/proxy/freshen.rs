@@ -12,6 +12,7 @@ use super::context::RequestContext;
 use crate::cache::policy::reuse::expire;
 use crate::cache::policy::stored_headers;
 use crate::cache::policy::validate::{is_same_by_head, merge_304};
+use crate::cache::storage::renewed;
 
 /// Updates the object found from a 200 to HEAD that shows the same representation, and takes it out of
 /// service after one that shows another.
@@ -48,6 +49,10 @@ pub(super) fn by_head(
     match judge_answer(session, cx, &site, &request, &mut head, now) {
         Judged::Store { times, .. } => {
             let headers = stored_headers(&head.headers, now);
+            let times = match &cx.cache.lookup {
+                Some(lookup) => renewed(lookup, &entry, times),
+                None => times,
+            };
             gateway.app.cache.refresh(&entry, headers, times, key.seq);
         }
         Judged::Refused { .. } => gateway.app.cache.remove(entry.slot),

@@ -4,49 +4,16 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora_http::{RequestHeader, ResponseHeader};
 use popgate_filters::Headers;
 
+use crate::serve::spelling::written;
+
+/// Fields that each answer gets here.
+const OWN: usize = 8;
+
 /// A request's headers.
 pub struct RequestFields<'a>(pub &'a mut RequestHeader);
 
 /// An answer's headers.
 pub struct ResponseFields<'a>(pub &'a mut ResponseHeader);
-
-/// How a name is written on HTTP/1.1 connections. Names are compared without case; people and scripts that
-/// look at the bytes expect the usual spelling.
-#[must_use]
-pub fn written(name: &HeaderName) -> String {
-    let mut text = String::with_capacity(name.as_str().len());
-    for word in name.as_str().split('-') {
-        if !text.is_empty() {
-            text.push('-');
-        }
-        match ABBREVIATIONS
-            .iter()
-            .find(|known| known.eq_ignore_ascii_case(word))
-        {
-            Some(known) => text.push_str(known),
-            None => {
-                let (first, rest) = word.split_at(word.len().min(1));
-                text.push_str(&first.to_ascii_uppercase());
-                text.push_str(rest);
-            }
-        }
-    }
-    text
-}
-
-/// Words of names that are not written with one capital.
-const ABBREVIATIONS: &[&str] = &[
-    "CF",
-    "IP",
-    "IPASN",
-    "IPCity",
-    "IPContinent",
-    "IPCountry",
-    "IPLatitude",
-    "IPLongitude",
-    "ETag",
-    "WWW",
-];
 
 macro_rules! fields {
     ($type:ident) => {
@@ -89,31 +56,23 @@ pub fn replace(response: &mut ResponseHeader, headers: &HeaderMap) {
         response.remove_header(&name);
     }
     for (name, value) in headers {
-        let _ = response.append_header(name.clone(), value.clone());
+        let _ = response.append_header(written(name), value.clone());
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_written_as_people_know_them() {
-        for name in [
-            "CF-Connecting-IP",
-            "CF-IPCountry",
-            "CF-IPCity",
-            "CF-IPASN",
-            "CF-Ray",
-            "CF-Postal-Code",
-            "X-Forwarded-For",
-            "X-Real-IP",
-            "X-Served-By",
-            "Via",
-            "Allow",
-        ] {
-            let known = HeaderName::from_bytes(name.as_bytes()).unwrap();
-            assert_eq!(written(&known), name);
-        }
+/// Gives an answer without a record of cases, as those from the store and from HTTP/2 origins are, the usual
+/// spelling.
+pub fn spell(response: &mut ResponseHeader) {
+    if response.has_case() {
+        return;
     }
+    let Ok(mut spelled) = ResponseHeader::build(response.status, Some(response.headers.len() + OWN)) else {
+        return;
+    };
+    spelled.set_version(response.version);
+    for (name, value) in &response.headers {
+        // Name and value are valid already.
+        let _ = spelled.append_header(written(name), value.clone());
+    }
+    *response = spelled;
 }

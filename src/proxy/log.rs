@@ -8,6 +8,11 @@ use pingora_proxy::Session;
 
 use super::Gateway;
 use super::context::RequestContext;
+use crate::advise::Missed;
+use crate::cache::policy::BypassReason;
+use crate::cache::status::Outcome;
+use crate::preset;
+use crate::serve::status_label::status_label;
 use crate::telemetry::{AccessLine, rfc3339};
 
 /// Last hook of a request.
@@ -20,12 +25,15 @@ pub async fn finish(
     // The place at the origin goes to the next request in line before anything is written down.
     cx.upstream.lease = None;
     super::snoop::finish(gateway, cx);
+    if !cx.background {
+        super::sentinel::answered(gateway, session, cx, rand::random());
+    }
     if let Some(deferred) = cx.deferred.take() {
         // A full queue has been counted; the guest is new once more next time.
         let _ = deferred.fire();
     }
     count(gateway, session, cx);
-    if !cx.background && gateway.app.access_log.enabled() {
+    if !cx.background && gateway.app.access_log().enabled() {
         write_line(gateway, session, error, cx);
     }
 }
@@ -50,40 +58,44 @@ fn count(gateway: &Gateway, session: &Session, cx: &RequestContext) {
     }
     let site = cx.site.as_ref().map_or("", |site| site.config.name.as_str());
     let cache = cx.outcome.map_or("dynamic", |outcome| outcome.label());
-    let status = status_label(session);
+    let status = session
+        .response_written()
+        .map_or("0", |response| status_label(response.status));
     metrics.requests.with_label_values(&[site, status, cache]).inc();
     metrics
         .request_seconds
         .with_label_values(&[site, cache])
         .observe(cx.started.elapsed().as_secs_f64());
+    advise(gateway, session, cx);
 }
 
-/// Statuses are the origin's choice: only registered ones become label values.
-fn status_label(session: &Session) -> &'static str {
-    let status = session.response_written().map(|response| response.status);
-    match status {
-        None => "0",
-        Some(status) => match status.canonical_reason() {
-            // The text of a registered status is static, and so is this table.
-            Some(_) => STATUSES
-                .iter()
-                .find(|(code, _)| *code == status.as_u16())
-                .map_or("other", |(_, text)| text),
-            None => "other",
-        },
+/// Notes a request that was not a hit, for `popgate advise`.
+fn advise(gateway: &Gateway, session: &Session, cx: &RequestContext) {
+    let (Some(site), Some(outcome)) = (&cx.site, cx.outcome) else {
+        return;
+    };
+    if matches!(outcome, Outcome::Hit | Outcome::Stale(_)) {
+        return;
     }
+    let request = session.req_header();
+    let cookies = match outcome {
+        Outcome::Bypass(BypassReason::Preset("cookie")) => {
+            preset::personal_cookies(site.config.rules(), &request.headers)
+        }
+        _ => Vec::new(),
+    };
+    let missed = Missed {
+        outcome,
+        path: request.uri.path(),
+        query: request.uri.query(),
+        cookies: &cookies,
+        answer: session
+            .response_written()
+            .filter(|_| cx.upstream.status.is_some())
+            .map(|response| &response.headers),
+    };
+    gateway.app.advisor.note(&site.config.name, &missed);
 }
-
-macro_rules! statuses {
-    ($($code:literal)*) => { &[$(($code, stringify!($code))),*] };
-}
-
-/// Registered statuses as label values.
-const STATUSES: &[(u16, &str)] = statuses!(
-    101 200 201 202 203 204 205 206 207 208 226 300 301 302 303 304 305 307 308 400 401 402 403 404 405 406 407 408
-    409 410 411 412 413 414 415 416 417 418 421 422 423 424 425 426 428 429 431 451 500 501 502 503 504 505 506 507
-    508 510 511
-);
 
 fn write_line(gateway: &Gateway, session: &Session, error: Option<&Error>, cx: &RequestContext) {
     let request = session.req_header();
@@ -94,7 +106,7 @@ fn write_line(gateway: &Gateway, session: &Session, error: Option<&Error>, cx: &
         .as_ref()
         .and_then(|site| cx.filter_context(site).country())
         .map(|country| country.to_string());
-    gateway.app.access_log.write(&AccessLine {
+    gateway.app.access_log().write(&AccessLine {
         time: rfc3339::format(cx.received),
         ray: &cx.facts.ray,
         site: cx.site.as_ref().map(|site| site.config.name.as_str()),

@@ -4,10 +4,13 @@
 //! lines of HTTP/2 are joined (RFC 9113 8.2.3), and limits are kept. What is refused here reaches
 //! nothing else.
 
+use std::borrow::Cow;
+
 use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderName, Method, StatusCode, Uri};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
 use pingora_http::RequestHeader;
-use popgate_filters::Scheme;
+use popgate_filters::{Headers, Scheme};
 
 use crate::config::Limits;
 
@@ -77,26 +80,40 @@ pub fn normalise(request: &mut RequestHeader, limits: &Limits) -> Result<Authori
     Ok(authority)
 }
 
-/// Takes the scheme's own port out of the host: with and without it a URL is the same (RFC 3986 6.2.3).
-pub fn drop_default_port(request: &mut RequestHeader, authority: &mut Authority, scheme: Scheme) {
-    let default = match scheme {
+/// The port that goes without saying.
+#[must_use]
+pub fn default_port(scheme: Scheme) -> u16 {
+    match scheme {
         Scheme::Http => 80,
         Scheme::Https => 443,
-    };
-    if authority.port == Some(default)
+    }
+}
+
+/// Takes the scheme's own port out of the host: with and without it a URL is the same (RFC 3986 6.2.3).
+pub fn drop_default_port(headers: &mut dyn Headers, authority: &mut Authority, scheme: Scheme) {
+    if authority.port == Some(default_port(scheme))
         && let Ok(host) = http::HeaderValue::from_str(&authority.host)
-        && request.insert_header(HOST, host).is_ok()
     {
+        headers.insert(HOST, host);
         authority.port = None;
         authority.text.clone_from(&authority.host);
     }
 }
 
+/// As [`normalise`], for a request that does not come from the engine.
+///
+/// # Errors
+/// The refusal to answer with.
+pub fn normalise_parts(parts: Parts, limits: &Limits) -> Result<(Parts, Authority), Refusal> {
+    let mut request = RequestHeader::from(parts);
+    let authority = normalise(&mut request, limits)?;
+    Ok((request.into(), authority))
+}
+
 /// Whether the announced body is larger than the site takes.
 #[must_use]
-pub fn announces_more_than(request: &RequestHeader, body_max: u64) -> bool {
-    request
-        .headers
+pub fn announces_more_than(headers: &HeaderMap, body_max: u64) -> bool {
+    headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.parse::<u64>().ok())
@@ -161,18 +178,20 @@ fn authority(request: &RequestHeader, absolute: Option<&Uri>) -> Result<Authorit
         (None, None) => return Err(BAD_HOST),
     };
     let (host, port) = host_and_port(as_sent).ok_or(BAD_HOST)?;
+    let host = host.into_owned();
     let text = port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
     Ok(Authority { text, host, port })
 }
 
 /// The host of `host[:port]`, lower case and without a trailing dot; `None` when it is malformed.
 #[must_use]
-pub fn host_of(text: &str) -> Option<String> {
+pub fn host_of(text: &str) -> Option<Cow<'_, str>> {
     host_and_port(text).map(|(host, _)| host)
 }
 
 /// [`host_of`], and the port where there is one.
-fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
+#[must_use]
+pub fn host_and_port(text: &str) -> Option<(Cow<'_, str>, Option<u16>)> {
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
         let (inner, after) = rest.split_once(']')?;
         inner.parse::<std::net::Ipv6Addr>().ok()?;
@@ -191,14 +210,31 @@ fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
         }
     };
     let name = host.strip_suffix('.').unwrap_or(host);
-    let name_is_valid = !name.is_empty()
-        && name.len() <= 253
-        && (name.starts_with('[')
-            || name
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')))
-        && !name.split('.').any(str::is_empty);
-    name_is_valid.then(|| (name.to_ascii_lowercase(), port))
+    let name_is_valid = name.len() <= 253 && (name.starts_with('[') || is_name(name));
+    let lower = || {
+        if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            Cow::Owned(name.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(name)
+        }
+    };
+    name_is_valid.then(|| (lower(), port))
+}
+
+/// Whether these are labels of letters, digits, `-` and `_`, with a dot between each two.
+fn is_name(text: &str) -> bool {
+    let mut at_label = false;
+    text.bytes().all(|byte| match byte {
+        b'.' => std::mem::take(&mut at_label),
+        b'-' | b'_' => {
+            at_label = true;
+            true
+        }
+        _ => {
+            at_label = true;
+            byte.is_ascii_alphanumeric()
+        }
+    }) && at_label
 }
 
 /// Origin-form with a leading slash, or `*` for OPTIONS; never a fragment.
@@ -332,7 +368,11 @@ mod tests {
         ] {
             let mut request = request("/", &[("host", sent)]);
             let mut authority = normalise(&mut request, &limits()).unwrap();
-            drop_default_port(&mut request, &mut authority, scheme);
+            drop_default_port(
+                &mut crate::proxy::headers::RequestFields(&mut request),
+                &mut authority,
+                scheme,
+            );
             assert_eq!(
                 (authority.text.as_str(), &request.headers[HOST]),
                 (seen, &http::HeaderValue::from_static(seen))
@@ -406,11 +446,11 @@ mod tests {
     #[test]
     fn an_announced_body_over_the_limit_is_known_beforehand() {
         assert!(announces_more_than(
-            &request("/", &[("content-length", "11")]),
+            &request("/", &[("content-length", "11")]).headers,
             10
         ));
         assert!(!announces_more_than(
-            &request("/", &[("content-length", "10")]),
+            &request("/", &[("content-length", "10")]).headers,
             10
         ));
     }

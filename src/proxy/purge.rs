@@ -15,6 +15,7 @@ use tracing::info;
 
 use super::Gateway;
 use super::context::RequestContext;
+use super::decide;
 use crate::admin::purge::page;
 use crate::app::SiteRuntime;
 use crate::app::purge::{PurgeError, within};
@@ -160,7 +161,7 @@ impl Sender<'_> {
         if same || (!Arc::ptr_eq(other, site) && self.may_purge(other, headers)) {
             return self.purge(other, Some(&host), &understood.ask).await;
         }
-        Err(PurgeError::OtherSite(host))
+        Err(PurgeError::OtherSite(host.into_owned()))
     }
 }
 
@@ -254,10 +255,7 @@ pub fn ends_here(site: &SiteRuntime, name: &HeaderName) -> bool {
 
 /// Passes a request with a cookie that chooses a page of its own.
 pub fn pass_chosen(session: &Session, cx: &mut RequestContext, site: &SiteRuntime) {
-    if cx.cache.bypass.is_none()
-        && site.config.purge.speaks(PurgeProtocol::Litespeed)
-        && site.vary_cookies.chosen_by(&session.req_header().headers)
-    {
+    if cx.cache.bypass.is_none() && decide::chooses_own_page(site, &session.req_header().headers) {
         cx.cache.bypass = Some(BypassReason::Preset("cookie"));
         cx.cache.request = None;
     }

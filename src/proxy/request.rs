@@ -4,24 +4,22 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderName, Method, StatusCode, header};
 use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddr;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
-use popgate_filters::context::{effective_scheme, inherited_country};
-use popgate_filters::{RequestParts, Scheme, spoof};
+use popgate_filters::Scheme;
 
 use super::context::{Facts, RequestContext};
+use super::decide::{self, Filtered};
 use super::headers::RequestFields;
-use super::{Gateway, answer, normalise, purge, snoop, status_error};
+use super::{Gateway, answer, normalise, purge, refetch, snoop, status_error};
 use crate::cache::policy::request::wants_no_bypass;
-use crate::cache::policy::{BypassReason, RequestDecision, request_decision};
+use crate::cache::policy::{BypassReason, RequestDecision};
 use crate::cache::status::{CacheStatus, Outcome};
 use crate::config::ClientTimeouts;
 use crate::endpoint::{self, Route};
-use crate::preset::{self, RequestVerdict};
-use crate::visitor::{Claims, visitor};
 
 /// Carries scheme and visitor of the request that caused a background refresh into it; a client's own
 /// is dropped.
@@ -36,6 +34,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// A status to answer with before closing.
 pub fn early(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext) -> Result<()> {
     cx.background = session.subrequest_ctx.is_some();
+    cx.probe = refetch::is_probe(session);
     if cx.background {
         ask_for_all(session.req_header_mut());
     }
@@ -60,8 +59,13 @@ pub fn early(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext) 
         }
     };
     cx.facts.authority = authority;
+    cx.facts.method_override = overriding_method(session.req_header());
     learn_visitor(gateway, session, cx);
-    normalise::drop_default_port(session.req_header_mut(), &mut cx.facts.authority, cx.facts.scheme);
+    normalise::drop_default_port(
+        &mut RequestFields(session.req_header_mut()),
+        &mut cx.facts.authority,
+        cx.facts.scheme,
+    );
     cx.site = cx
         .live
         .sites
@@ -87,7 +91,7 @@ pub async fn filter(gateway: &Gateway, session: &mut Session, cx: &mut RequestCo
             .inc();
         return respond(session, cx, answer::error(StatusCode::MISDIRECTED_REQUEST)).await;
     };
-    if normalise::announces_more_than(session.req_header(), site.config.body_max) {
+    if normalise::announces_more_than(&session.req_header().headers, site.config.body_max) {
         gateway
             .app
             .metrics
@@ -130,6 +134,16 @@ fn ask_for_all(request: &mut RequestHeader) {
     }
 }
 
+/// The method that a POST is to be taken for (`X-HTTP-Method-Override`); of use to applications that know it.
+fn overriding_method(request: &RequestHeader) -> Option<Method> {
+    let mut values = request.headers.get_all("x-http-method-override").iter();
+    let value = values.next().filter(|_| request.method == Method::POST)?;
+    [Method::PUT, Method::PATCH, Method::DELETE]
+        .into_iter()
+        .find(|method| value.as_bytes().eq_ignore_ascii_case(method.as_str().as_bytes()))
+        .filter(|_| values.next().is_none())
+}
+
 /// Client timeouts, anew for each request (Pingora forgets them), and the keep-alive guard: only a
 /// connection that is to be kept may be told for how long, else a request whose framing made Pingora
 /// give the connection up would bring it back to life.
@@ -151,41 +165,15 @@ fn learn_visitor(gateway: &Gateway, session: &mut Session, cx: &mut RequestConte
     } else {
         connection_facts(session)
     };
-    let request = session.req_header();
-    let bytes = |name: &str| request.headers.get(name).map(HeaderValue::as_bytes);
-    let claims = Claims {
-        forwarded_for: request
-            .headers
-            .get_all("x-forwarded-for")
-            .iter()
-            .map(HeaderValue::as_bytes)
-            .collect(),
-        connecting_ip: bytes("cf-connecting-ip"),
-        real_ip: bytes("x-real-ip"),
-    };
-    let who = visitor(peer, &cx.live.config.trusted_proxies, &claims);
-    cx.facts = Facts {
-        scheme: effective_scheme(connection, who.peer_trusted, bytes("x-forwarded-proto")),
-        inherited_country: inherited_country(who.peer_trusted, bytes("cf-ipcountry")),
-        forwarded_host: who
-            .peer_trusted
-            .then(|| bytes("x-forwarded-host").and_then(|value| std::str::from_utf8(value).ok()))
-            .flatten()
-            .map(str::to_owned),
-        geo: gateway.app.geo.lookup(who.ip),
-        peer,
-        visitor: who,
-        ..std::mem::replace(&mut cx.facts, Facts::unknown())
-    };
-    let trusted = cx.facts.visitor.peer_trusted;
     let request = session.req_header_mut();
     request.remove_header(&BACKGROUND);
-    let mut fields = RequestFields(request);
-    if trusted {
-        spoof::strip_trusted(&mut fields);
-    } else {
-        spoof::strip(&mut fields);
-    }
+    decide::learn_visitor(
+        &gateway.app.geo,
+        &cx.live.config.trusted_proxies,
+        (peer, connection),
+        &mut RequestFields(request),
+        &mut cx.facts,
+    );
 }
 
 /// The other end of the connection and what it speaks.
@@ -217,9 +205,14 @@ fn background_facts(request: &RequestHeader) -> (IpAddr, Scheme) {
     )
 }
 
+/// The value of [`BACKGROUND`].
+pub(super) fn background_mark(scheme: &str, ip: IpAddr) -> String {
+    format!("{scheme} {ip}")
+}
+
 /// Notes in a request what its background refresh must know.
 pub fn mark_background(request: &mut RequestHeader, facts: &Facts) {
-    let mark = format!("{} {}", facts.scheme.as_str(), facts.visitor.ip);
+    let mark = background_mark(facts.scheme.as_str(), facts.visitor.ip);
     // Letters, digits and punctuation of an address: always a valid value.
     let _ = request.insert_header(BACKGROUND, mark);
 }
@@ -235,18 +228,11 @@ fn run_filters(
         (request.method.clone(), request.uri.clone())
     };
     let mut fields = RequestFields(session.req_header_mut());
-    let mut parts = RequestParts {
-        method: &method,
-        path: uri.path(),
-        query: uri.query().map(Into::into),
-        headers: &mut fields,
-    };
-    let reply = site.chain.request(&cx.filter_context(site), &mut parts);
-    if reply.is_none() && parts.query_rewritten(uri.query()) {
-        let target = parts.path_and_query();
-        set_target(session.req_header_mut(), &target)?;
+    match decide::run_filters(cx, site, &method, &uri, &mut fields) {
+        Filtered::Unchanged => Ok(None),
+        Filtered::Rewritten(target) => set_target(session.req_header_mut(), &target).map(|()| None),
+        Filtered::Answered(_, reply) => Ok(Some(reply)),
     }
-    Ok(reply)
 }
 
 /// Gives the request another path and query.
@@ -270,7 +256,7 @@ async fn fast_user(
     let country = cx.filter_context(site).country();
     let ip = Some(cx.facts.visitor.ip).filter(|ip| !ip.is_unspecified());
     let (reply, deferred) =
-        endpoint::fast_user::answer(&gateway.app.kv, country.as_ref().map(|c| c.as_str()), ip).await;
+        endpoint::fast_user::answer(&gateway.app.kv(), country.as_ref().map(|c| c.as_str()), ip).await;
     cx.deferred = deferred;
     reply
 }
@@ -278,33 +264,24 @@ async fn fast_user(
 /// Preset, then policy: may the cache be asked?
 fn decide_lookup(session: &mut Session, cx: &mut RequestContext, site: &crate::app::SiteRuntime) {
     let request = session.req_header();
-    let facts = preset::RequestFacts {
-        method: &request.method,
-        path: request.uri.path(),
-        query: request.uri.query(),
-        headers: &request.headers,
-    };
-    let (bypass, cacheable) = match preset::request(site.config.rules(), &facts) {
-        RequestVerdict::Bypass(reason) => (Some(reason), None),
-        RequestVerdict::Cache(request) => (None, Some(request)),
-    };
-    let mut decision = request_decision(&request.method, &request.headers, &site.config.cache, bypass);
-    if matches!(decision, RequestDecision::Lookup(_)) && !session.as_downstream_mut().is_body_empty() {
+    let mut decided = decide::decide_lookup(site, &request.method, &request.uri, &request.headers);
+    if matches!(decided.decision, RequestDecision::Lookup(_)) && !session.as_downstream_mut().is_body_empty()
+    {
         // HTTP/2 announces a body by not ending the stream.
-        decision = RequestDecision::Bypass(BypassReason::Body);
+        decided.decision = RequestDecision::Bypass(BypassReason::Body);
     }
     let request = session.req_header();
-    match decision {
+    match decided.decision {
         RequestDecision::Lookup(directives) => {
             cx.cache.directives = directives;
-            let query = cacheable.as_ref().and_then(|c| c.query.clone());
-            let path = request.uri.path().to_owned();
-            if query.as_deref() != request.uri.query() {
-                let target = query.map_or(path.clone(), |query| format!("{path}?{query}"));
+            if let Some(target) = &decided.target {
                 // A target that cannot be set stays as it came, and so does its key.
-                let _ = set_target(session.req_header_mut(), &target);
+                let _ = set_target(session.req_header_mut(), target);
             }
-            cx.cache.request = cacheable;
+            if let Some(request) = &decided.request {
+                decide::normal_fields(site, request, &mut RequestFields(session.req_header_mut()));
+            }
+            cx.cache.request = decided.request;
         }
         RequestDecision::Bypass(reason) => {
             cx.cache.directives.only_if_cached = wants_no_bypass(&request.method, &request.headers, reason);

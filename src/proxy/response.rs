@@ -15,8 +15,10 @@ use super::Gateway;
 use super::cache::is_filling;
 use super::context::{RequestContext, Validation};
 use super::headers::ResponseFields;
+use crate::cache::policy::age::age_value;
 use crate::cache::policy::range::{Asked, asked};
 use crate::cache::policy::validate::{IfRange, if_range, merge_304, not_modified};
+use crate::cache::refusals::Refusal;
 use crate::cache::status::{
     Before, CACHE_STATUS, CacheStatus, Cause, DynamicReason, MissReason, Outcome, StaleReason, X_CACHE, ttl,
 };
@@ -103,8 +105,13 @@ pub fn finish(
         let merged = merge_304(&response.headers, fresh, gateway.app.clock.now());
         super::headers::replace(response, &merged);
     }
+    if cx.facts.version != http::Version::HTTP_2 {
+        super::headers::spell(response);
+    }
     let outcome = outcome(session, cx);
     cx.outcome = Some(outcome);
+    super::login_loop::note(gateway, cx, response);
+    remember_refusal(gateway, cx);
     let names: Vec<HeaderName> = response.headers.keys().cloned().collect();
     for name in names {
         if preset::drops_response_header(site.config.preset, &name)
@@ -112,6 +119,19 @@ pub fn finish(
             || name == crate::cache::policy::targeted::POPGATE_CDN_CACHE_CONTROL
         {
             response.remove_header(&name);
+        }
+    }
+    if let Some(asked) = &cx.cache.request {
+        let age = age_value(&response.headers);
+        let said = preset::for_browsers(
+            site.config.preset,
+            asked.class,
+            response.status,
+            &response.headers,
+            age,
+        );
+        if let Some(said) = said {
+            response.insert_header(header::CACHE_CONTROL, said.as_ref())?;
         }
     }
     if site.config.cache.debug_headers {
@@ -147,6 +167,26 @@ fn whole_seconds(left: Duration) -> i64 {
     i64::try_from(rounded.as_secs()).unwrap_or(i64::MAX)
 }
 
+/// Notes why the answer is not stored, for `popgate why`, before its client has it.
+fn remember_refusal(gateway: &Gateway, cx: &RequestContext) {
+    let too_large = || match cx.outcome {
+        Some(outcome @ Outcome::Dynamic(DynamicReason::TooLarge)) => outcome.reason(),
+        _ => None,
+    };
+    let reason =
+        super::errors::refusal_label(cx.cache.refused, cx.cache.refused_by_preset).or_else(too_large);
+    if let (Some(reason), Some(key)) = (reason, cx.cache.key) {
+        gateway.app.cache.refused(
+            key.root,
+            Refusal {
+                reason,
+                status: cx.upstream.status,
+                at: gateway.app.clock.now(),
+            },
+        );
+    }
+}
+
 fn write_status(
     gateway: &Gateway,
     session: &Session,
@@ -165,7 +205,8 @@ fn write_status(
         } else {
             stored_for.map(whole_seconds)
         },
-        stored: stored_for.is_some(),
+        // A page is judged once it is there as a whole: nobody can say yet that it is stored.
+        stored: stored_for.is_some() && !(is_filling(session) && body_decides(cx, response)),
         collapsed: session.cache.lock_duration().is_some() && from_store,
         fwd_status: cx
             .upstream
@@ -193,6 +234,13 @@ fn is_stored(session: &Session) -> bool {
         session.cache.phase(),
         CachePhase::Miss | CachePhase::Expired | CachePhase::Revalidated
     )
+}
+
+/// Whether the preset looks at the whole body before it is stored.
+fn body_decides(cx: &RequestContext, response: &ResponseHeader) -> bool {
+    cx.site
+        .as_ref()
+        .is_some_and(|site| preset::body_decides(site.config.preset, response.status, &response.headers))
 }
 
 /// What the store had for this request.

@@ -3,6 +3,7 @@
 //! What a write changes is said by [`crate::preset::snoop`]; here its answer is read along, purges are
 //! held within bounds and applied.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Instant;
@@ -83,7 +84,7 @@ pub fn begin(session: &Session, cx: &mut RequestContext, site: &SiteRuntime) {
     }
     let request = session.req_header();
     let facts = RequestFacts {
-        method: &request.method,
+        method: cx.facts.method_override.as_ref().unwrap_or(&request.method),
         path: request.uri.path(),
         query: request.uri.query(),
         headers: &request.headers,
@@ -174,7 +175,7 @@ fn apply(gateway: &Gateway, cx: &RequestContext, mut changes: Changes) {
     }
     let also_on = changes.also_on.take();
     for host in hosts(&cx.facts.authority.host, also_on) {
-        let snooping = &gateway.snooping;
+        let snooping = &gateway.app.snooping;
         let now = snooping.epoch.elapsed();
         let admitted = snooping
             .gate
@@ -197,8 +198,8 @@ fn apply(gateway: &Gateway, cx: &RequestContext, mut changes: Changes) {
                 let gateway = gateway.clone();
                 tokio::spawn(async move {
                     tokio::time::sleep(wait).await;
-                    let now = gateway.snooping.epoch.elapsed();
-                    let due = gateway.snooping.gate.lock().due(&host, now);
+                    let now = gateway.app.snooping.epoch.elapsed();
+                    let due = gateway.app.snooping.gate.lock().due(&host, now);
                     if let Some(wide) = due {
                         let _ = purge(&gateway.app, wide_purge(&host, wide));
                     }
@@ -216,7 +217,8 @@ fn hosts(host: &str, also_on: Option<String>) -> Vec<String> {
         also_on
             .as_deref()
             .and_then(super::normalise::host_of)
-            .filter(|also| also != host),
+            .filter(|also| also != host)
+            .map(Cow::into_owned),
     );
     hosts
 }
@@ -268,7 +270,7 @@ fn purge_changes(gateway: &Gateway, live: &Live, host: &str, changes: &Changes) 
         .collect();
     let seq = purge(&gateway.app, request);
     for key in named {
-        gateway.snooping.changed.insert(key, seq);
+        gateway.app.snooping.changed.insert(key, seq);
     }
 }
 

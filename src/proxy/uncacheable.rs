@@ -3,37 +3,99 @@
 //! variant of a page, or one client's wish, may have been uncacheable.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
-use moka::sync::Cache;
+use parking_lot::Mutex;
 use pingora_cache::key::CacheHashKey;
 use pingora_cache::predictor::CacheablePredictor;
 use pingora_cache::{CacheKey, NoCacheReason};
 
 use crate::cache::storage::lookup_of;
 use crate::cache::tiered::Tiered;
+use crate::clock::Clock;
 
-/// Most keys remembered; the least used go first.
-const KEYS_MAX: u64 = 100_000;
+/// Parts of the table, so that requests for different keys seldom meet.
+const SHARDS: usize = 16;
+/// Places of a shard where a key may lie, times [`WAYS`]: 65,536 keys in all, in 4 MiB at most.
+const SETS: usize = 1024;
+/// Keys that share a place; the one noted first goes first.
+const WAYS: usize = 4;
 
-/// The memory.
+/// A key and when it was last found uncacheable.
+#[derive(Debug, Clone, Copy)]
+struct Noted {
+    key: u128,
+    at: SystemTime,
+    reason: NoCacheReason,
+}
+
+type Shard = Mutex<Vec<[Option<Noted>; WAYS]>>;
+
+/// The memory: a table of fixed size, so that a flood of uncacheable keys costs nothing but each other's
+/// places.
 #[derive(Debug)]
 pub struct Uncacheable {
-    keys: Cache<u128, NoCacheReason>,
+    shards: [Shard; SHARDS],
+    /// Milliseconds.
+    memory: AtomicU64,
+    clock: Clock,
     tiers: Option<Arc<Tiered>>,
 }
 
 impl Uncacheable {
     /// Remembers a key for `memory` after its last uncacheable answer.
     #[must_use]
-    pub fn new(memory: Duration) -> Self {
+    pub fn new(memory: Duration, clock: Clock) -> Self {
         Self {
-            keys: Cache::builder()
-                .max_capacity(KEYS_MAX)
-                .time_to_live(memory)
-                .build(),
+            shards: std::array::from_fn(|_| Mutex::new(vec![[None; WAYS]; SETS])),
+            memory: AtomicU64::new(millis(memory)),
+            clock,
             tiers: None,
         }
+    }
+
+    /// Remembers for another while from now on.
+    pub fn set_memory(&self, memory: Duration) {
+        self.memory.store(millis(memory), Ordering::Relaxed);
+    }
+
+    /// Works on the place of a key.
+    fn at<T>(&self, key: u128, work: impl FnOnce(&mut [Option<Noted>; WAYS], SystemTime) -> T) -> T {
+        #[expect(clippy::cast_possible_truncation, reason = "any bits of the hash do")]
+        let (shard, set) = (key as usize % SHARDS, (key >> 64) as usize % SETS);
+        work(&mut self.shards[shard].lock()[set], self.clock.now())
+    }
+
+    fn find(&self, key: u128) -> Option<NoCacheReason> {
+        let memory = Duration::from_millis(self.memory.load(Ordering::Relaxed));
+        self.at(key, |ways, now| {
+            let noted = ways.iter().flatten().find(|noted| noted.key == key)?;
+            // A clock that was set back says nothing about age.
+            let alive = now.duration_since(noted.at).is_ok_and(|age| age < memory);
+            alive.then_some(noted.reason)
+        })
+    }
+
+    fn note(&self, key: u128, reason: NoCacheReason) {
+        self.at(key, |ways, now| {
+            let new = Noted { key, at: now, reason };
+            let same = |way: &&mut Option<Noted>| way.is_some_and(|noted| noted.key == key);
+            if let Some(way) = ways.iter_mut().find(same) {
+                *way = Some(new);
+            } else if let Some(way) = ways.iter_mut().min_by_key(|way| way.map(|noted| noted.at)) {
+                *way = Some(new);
+            }
+        });
+    }
+
+    fn forget(&self, key: u128) -> bool {
+        self.at(key, |ways, _| {
+            let way = ways
+                .iter_mut()
+                .find(|way| way.is_some_and(|noted| noted.key == key));
+            way.map(Option::take).is_some()
+        })
     }
 
     /// Lets requests for what is stored in these tiers, and fresh, pass as if nothing were remembered.
@@ -51,6 +113,10 @@ impl Uncacheable {
     }
 }
 
+fn millis(memory: Duration) -> u64 {
+    u64::try_from(memory.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn hash(key: &CacheKey) -> u128 {
     u128::from_be_bytes(key.primary_bin())
 }
@@ -65,23 +131,23 @@ fn lasts(reason: NoCacheReason) -> bool {
 
 impl CacheablePredictor for Uncacheable {
     fn cacheable_prediction(&self, key: &CacheKey) -> bool {
-        !self.keys.contains_key(&hash(key)) || self.is_stored(key)
+        self.find(hash(key)).is_none() || self.is_stored(key)
     }
 
     fn predicted_uncacheable_reason(&self, key: &CacheKey) -> Option<NoCacheReason> {
-        self.keys.get(&hash(key))
+        self.find(hash(key))
     }
 
     fn mark_cacheable(&self, key: &CacheKey) -> bool {
-        self.keys.remove(&hash(key)).is_none()
+        !self.forget(hash(key))
     }
 
     fn mark_uncacheable(&self, key: &CacheKey, reason: NoCacheReason) -> Option<bool> {
         if !lasts(reason) {
             return None;
         }
-        let known = self.keys.contains_key(&hash(key));
-        self.keys.insert(hash(key), reason);
+        let known = self.find(hash(key)).is_some();
+        self.note(hash(key), reason);
         Some(!known)
     }
 }
@@ -90,9 +156,38 @@ impl CacheablePredictor for Uncacheable {
 mod tests {
     use super::*;
 
+    fn memory() -> (Uncacheable, Clock) {
+        let clock = Clock::manual(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+        (Uncacheable::new(Duration::from_secs(10), clock.clone()), clock)
+    }
+
+    #[test]
+    fn a_key_is_forgotten_after_a_while() {
+        let (memory, clock) = memory();
+        let key = CacheKey::new("k", "");
+        memory.mark_uncacheable(&key, NoCacheReason::Custom("private"));
+        clock.advance(Duration::from_millis(9_999));
+        assert!(!memory.cacheable_prediction(&key));
+        clock.advance(Duration::from_millis(1));
+        assert!(memory.cacheable_prediction(&key));
+    }
+
+    #[test]
+    fn a_flood_of_keys_takes_the_places_of_the_oldest() {
+        let (memory, clock) = memory();
+        for key in 0..200_000u128 {
+            clock.advance(Duration::from_nanos(1));
+            memory.note(key << 64 | key, NoCacheReason::OriginNotCache);
+        }
+        let kept = (0..200_000u128).filter(|key| memory.find(key << 64 | key).is_some());
+        assert!(kept.count() <= SHARDS * SETS * WAYS);
+        assert!(memory.find(199_999 << 64 | 199_999).is_some());
+        assert!(memory.find(0).is_none());
+    }
+
     #[test]
     fn a_key_is_remembered_until_it_becomes_cacheable() {
-        let memory = Uncacheable::new(Duration::from_secs(10));
+        let memory = memory().0;
         let key = CacheKey::new("k", "");
         assert!(memory.cacheable_prediction(&key));
         assert_eq!(
@@ -106,7 +201,7 @@ mod tests {
 
     #[test]
     fn errors_and_one_clients_wishes_are_not_remembered() {
-        let memory = Uncacheable::new(Duration::from_secs(10));
+        let memory = memory().0;
         let key = CacheKey::new("k", "");
         for reason in [NoCacheReason::UpstreamError, NoCacheReason::DeclinedToUpstream] {
             assert_eq!(memory.mark_uncacheable(&key, reason), None);

@@ -1,10 +1,12 @@
 //! The way to the origin: a place at a server, the request's headers, retries, and what came of it.
 
 use std::os::fd::RawFd;
-use std::time::Instant;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use http::header::{
-    ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH, TE, TRANSFER_ENCODING,
+    ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, ETAG, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH, TE,
+    TRANSFER_ENCODING,
 };
 use http::{HeaderName, Method, StatusCode};
 use pingora_core::upstreams::peer::HttpPeer;
@@ -17,12 +19,15 @@ use super::connect::{Wanted, peer};
 use super::context::{RequestContext, Validation};
 use super::headers::RequestFields;
 use super::request::BACKGROUND;
-use crate::cache::policy::validate::speaks_of;
+use crate::cache::policy::validate::{speaks_of, weakly_same, without_weakness};
 use crate::cache::policy::{hop_by_hop, vary};
 use crate::cache::status::Cause;
 use crate::origin::retry::{Attempt, may_retry};
 use crate::origin::{ConnectError, LeaseError, Outcome};
 use crate::preset;
+
+/// What a client that found everything busy or failing is told to wait.
+const RETRY_SOON: Duration = Duration::from_secs(1);
 
 /// Picks a server, waits for a place there, and describes the connection.
 ///
@@ -32,6 +37,13 @@ pub async fn choose(gateway: &Gateway, session: &Session, cx: &mut RequestContex
     let Some(origin) = cx.site.as_ref().and_then(|site| site.origin.clone()) else {
         return Error::e_explain(ErrorType::HTTPStatus(404), "the site has no origin");
     };
+    if is_given_up(cx) {
+        cx.upstream.retry_after = Some(RETRY_SOON);
+        return Err(place_error(
+            503,
+            "those who fetched the same failed, and so did others after them",
+        ));
+    }
     // A former try's place goes back before the next is asked for.
     if let Some(lease) = cx.upstream.lease.take() {
         cx.upstream.tried.push(lease.server_id());
@@ -70,7 +82,7 @@ pub async fn choose(gateway: &Gateway, session: &Session, cx: &mut RequestContex
 }
 
 /// How long the preset lets the origin take over this request.
-fn patience(session: &Session, cx: &RequestContext) -> Option<std::time::Duration> {
+fn patience(session: &Session, cx: &RequestContext) -> Option<Duration> {
     let request = session.req_header();
     let facts = preset::RequestFacts {
         method: &request.method,
@@ -92,13 +104,33 @@ fn no_place(cx: &mut RequestContext, error: LeaseError) -> Box<Error> {
             502
         }
         LeaseError::QueueFull | LeaseError::QueueTimeout => {
-            cx.upstream.retry_after = Some(std::time::Duration::from_secs(1));
+            cx.upstream.retry_after = Some(RETRY_SOON);
             503
         }
     };
+    fetch_failed(cx);
     let mut failure = Error::because(ErrorType::HTTPStatus(status), "no place at the origin", error);
     failure.esource = ErrorSource::Upstream;
     failure
+}
+
+fn place_error(status: u16, why: &'static str) -> Box<Error> {
+    let mut failure = Error::explain(ErrorType::HTTPStatus(status), why);
+    failure.as_up();
+    failure
+}
+
+/// Whether this request waited for fetches that all failed.
+fn is_given_up(cx: &RequestContext) -> bool {
+    let lookup = cx.cache.lookup.as_ref();
+    lookup.is_some_and(|lookup| lookup.fetching.given_up.load(Ordering::Relaxed))
+}
+
+/// The origin did not deliver: those who wait for this request's fetch are told so.
+fn fetch_failed(cx: &RequestContext) {
+    if let Some(lookup) = &cx.cache.lookup {
+        lookup.fetching.failed.store(true, Ordering::Relaxed);
+    }
 }
 
 /// A connection is there; the request is about to be sent.
@@ -135,17 +167,18 @@ pub fn request_headers(session: &Session, cx: &RequestContext, request: &mut Req
         request.set_method(Method::HEAD);
     }
     if cached {
-        if cx
-            .cache
-            .request
-            .as_ref()
-            .is_some_and(|request| request.strip_cookies)
-        {
+        if let Some(asked) = cx.cache.request.as_ref().filter(|asked| asked.strip_cookies) {
             request.remove_header(&COOKIE);
+            if !asked.chosen.cookies.is_empty() {
+                request.insert_header(COOKIE, asked.chosen.cookies.as_str())?;
+            }
         }
         // The stored variant must be what the key says: the origin sees the same codings.
         let codings = vary::accept_encoding(&request.headers);
         request.insert_header(ACCEPT_ENCODING, codings)?;
+    }
+    if preset::compares_etags_strongly(preset) {
+        strengthen(request)?;
     }
     // WordPress makes a feed's validators from the second of its last change: they do not tell two changes in
     // one second apart.
@@ -169,7 +202,30 @@ pub fn request_headers(session: &Session, cx: &RequestContext, request: &mut Req
     }
     let mut fields = RequestFields(request);
     site.chain.upstream_request(&cx.filter_context(site), &mut fields);
+    if let Some(method) = &cx.facts.method_override
+        && preset::keeps_method_override(preset)
+    {
+        request.insert_header("X-HTTP-Method-Override", method.as_str())?;
+    }
     super::purge::to_origin(site, request)
+}
+
+/// Asks about entity tags in the form the application gave them, before a server compressed its answer.
+fn strengthen(request: &mut RequestHeader) -> Result<()> {
+    if let Some(tags) = without_weakness(&request.headers) {
+        request.insert_header(IF_NONE_MATCH, tags)?;
+    }
+    Ok(())
+}
+
+/// The answer about a tag that was asked about in its strong form speaks of the stored, weak one.
+fn weaken(response: &mut ResponseHeader, stored: &http::HeaderMap) -> Result<()> {
+    let tags = response.headers.get(ETAG).zip(stored.get(ETAG));
+    if let Some((_, stored)) = tags.filter(|(fresh, stored)| weakly_same(fresh.as_bytes(), stored.as_bytes()))
+    {
+        response.insert_header(ETAG, stored.clone())?;
+    }
+    Ok(())
 }
 
 fn is_grpc(request: &RequestHeader) -> bool {
@@ -208,6 +264,7 @@ pub fn response_headers(cx: &mut RequestContext, response: &mut ResponseHeader) 
         return Error::e_explain(ErrorType::HTTPStatus(502), "the origin's header is too large");
     }
     let outcome = if response.status.is_server_error() {
+        fetch_failed(cx);
         Outcome::Status5xx
     } else {
         Outcome::Ok
@@ -232,6 +289,9 @@ pub fn response_headers(cx: &mut RequestContext, response: &mut ResponseHeader) 
     if response.status == StatusCode::NOT_MODIFIED
         && let Some(entry) = &cx.cache.found
     {
+        if preset::compares_etags_strongly(site.config.preset) {
+            weaken(response, &entry.headers)?;
+        }
         note_validation(&mut cx.cache.not_modified, &entry.headers, response);
     }
     Ok(())
@@ -262,7 +322,8 @@ pub fn failed_to_connect(cx: &mut RequestContext, method: &Method, mut error: Bo
         report(cx, Outcome::ConnectFailed);
     }
     error.as_up();
-    error.set_retry(retry(cx, method, true));
+    fetch_failed(cx);
+    error.set_retry(retry(cx, method, true, false));
     error
 }
 
@@ -281,16 +342,22 @@ pub fn failed_while_proxying(
 ) -> Box<Error> {
     if *error.esource() == ErrorSource::Upstream {
         report(cx, outcome_of(&error));
+        fetch_failed(cx);
     }
     let replayable = !session.as_ref().retry_buffer_truncated();
     let again = *error.esource() == ErrorSource::Upstream
         && session.response_written().is_none()
-        && retry(cx, &session.req_header().method, replayable);
+        && retry(
+            cx,
+            &session.req_header().method,
+            replayable,
+            outcome_of(&error) == Outcome::Timeout,
+        );
     error.set_retry(again);
     error
 }
 
-fn retry(cx: &RequestContext, method: &Method, body_replayable: bool) -> bool {
+fn retry(cx: &RequestContext, method: &Method, body_replayable: bool, timed_out: bool) -> bool {
     let Some(origin) = cx.site.as_ref().and_then(|site| site.origin.as_ref()) else {
         return false;
     };
@@ -299,6 +366,12 @@ fn retry(cx: &RequestContext, method: &Method, body_replayable: bool) -> bool {
         reused: cx.upstream.reused,
         body_replayable,
         tries: cx.upstream.tries,
+        timed_out,
+        other_server: cx
+            .upstream
+            .lease
+            .as_ref()
+            .is_some_and(|lease| origin.pool.has_another(lease.server_id())),
     };
     may_retry(method, attempt, origin.pool.settings().retries).retry()
 }

@@ -17,7 +17,8 @@ use super::{Ask, Target};
 /// Fields that carry purges.
 pub const PURGE_FIELDS: [&str; 2] = ["x-litespeed-purge", "x-litespeed-purge2"];
 const CACHE_CONTROL: &str = "x-litespeed-cache-control";
-const VARY: &str = "x-litespeed-vary";
+/// Names the cookies that an answer varies by.
+pub const VARY: &str = "x-litespeed-vary";
 /// Most cookies one answer may vary by.
 const VARY_MAX: usize = 16;
 /// Fields that say something about freshness, all of which this protocol overrules.

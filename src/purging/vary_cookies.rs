@@ -32,14 +32,17 @@ impl VaryCookies {
         }
     }
 
-    /// Whether a request carries one of them.
+    /// Whether a request carries one of them; those that are in the key do not count.
     #[must_use]
-    pub fn chosen_by(&self, headers: &HeaderMap) -> bool {
+    pub fn chosen_by(&self, headers: &HeaderMap, in_key: impl Fn(&str) -> bool) -> bool {
         if !headers.contains_key(header::COOKIE) {
             return false;
         }
         let known = self.names.read();
-        known.len() > NAMES_MAX || carries(headers, |name| name == ALWAYS || known.contains(name))
+        known.len() > NAMES_MAX
+            || carries(headers, |name| {
+                (name == ALWAYS || known.contains(name)) && !in_key(name)
+            })
     }
 }
 
@@ -70,15 +73,21 @@ mod tests {
         HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static(text))])
     }
 
+    fn chosen(site: &VaryCookies, headers: &HeaderMap) -> bool {
+        site.chosen_by(headers, |name| name == "in_key")
+    }
+
     #[test]
     fn a_visitor_with_a_named_cookie_passes() {
         let site = VaryCookies::default();
-        assert!(!site.chosen_by(&cookies("currency=EUR; _ga=1")));
+        assert!(!chosen(&site, &cookies("currency=EUR; _ga=1")));
         site.learn(&["currency".to_owned()]);
-        assert!(site.chosen_by(&cookies("_ga=1; currency=EUR")));
-        assert!(!site.chosen_by(&cookies("_ga=1; currency=; xcurrency=1")));
-        assert!(!site.chosen_by(&HeaderMap::new()));
-        assert!(site.chosen_by(&cookies("_lscache_vary=abc")));
+        assert!(chosen(&site, &cookies("_ga=1; currency=EUR")));
+        assert!(!chosen(&site, &cookies("_ga=1; currency=; xcurrency=1")));
+        assert!(!chosen(&site, &HeaderMap::new()));
+        assert!(chosen(&site, &cookies("_lscache_vary=abc")));
+        site.learn(&["in_key".to_owned()]);
+        assert!(!chosen(&site, &cookies("in_key=1")));
     }
 
     #[test]
@@ -87,6 +96,6 @@ mod tests {
         let names: Vec<String> = (0..200).map(|n| format!("c{n}")).collect();
         site.learn(&names);
         assert_eq!(site.names.read().len(), NAMES_MAX + 1);
-        assert!(site.chosen_by(&cookies("other=1")));
+        assert!(chosen(&site, &cookies("other=1")));
     }
 }

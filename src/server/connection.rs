@@ -1,25 +1,28 @@
 //! The life of one client connection: PROXY header, TLS, protocol choice, then request after request.
 
+mod h1;
+mod patience;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf as _, BytesMut};
-use http::StatusCode;
+use bytes::BytesMut;
 use ipnet::IpNet;
 use pingora_core::apps::{HttpServerApp, ServerApp as _};
-use pingora_core::protocols::http::ServerSession;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
-use super::drain::{InFlight, Lifecycle, Phase};
-use super::head::{self, Head, HeadLimits};
+use super::drain::{InFlight, Lifecycle};
+use super::head::HeadLimits;
+use super::lane::Lane;
 use super::proxy_header::{self, ProxyHeader};
-use super::stream::{ClientStream, Gate, Transport};
+use super::stream::{ClientStream, Transport};
 use crate::config::ClientTimeouts;
+use crate::proxy::H2Server;
 use crate::telemetry::Metrics;
 
 /// The HTTP/2 client preface (RFC 9113 3.4).
@@ -32,6 +35,8 @@ pub struct Terms {
     pub tls: Option<TlsAcceptor>,
     /// Look for the HTTP/2 preface on plain connections.
     pub h2c: bool,
+    /// Serves HTTP/2.
+    pub h2: Arc<H2Server>,
     /// Expect a PROXY header from `trusted`.
     pub proxy_protocol: bool,
     /// Peers whose PROXY header is believed.
@@ -54,6 +59,8 @@ pub struct Shared<A> {
     pub in_flight: InFlight,
     /// Metrics.
     pub metrics: Arc<Metrics>,
+    /// Answers fresh hits in front of `app`.
+    pub lane: Lane,
 }
 
 /// Why a connection ended before its first request.
@@ -82,8 +89,8 @@ pub async fn serve<A: HttpServerApp + Send + Sync + 'static>(
     shared.metrics.connections.inc();
     let opening = tokio::time::timeout(terms.timeouts.handshake, open(tcp, peer, &terms)).await;
     match opening {
-        Ok(Ok(Some((stream, true)))) => serve_h2(stream, &shared).await,
-        Ok(Ok(Some((stream, false)))) => serve_h1(stream, &terms, &shared).await,
+        Ok(Ok(Some((stream, true)))) => serve_h2(stream, &terms, &shared).await,
+        Ok(Ok(Some((stream, false)))) => h1::serve(stream, &terms, &shared).await,
         Ok(Ok(None)) => {}
         Ok(Err(failed)) => {
             shared
@@ -197,145 +204,15 @@ async fn read_preface(tcp: &mut TcpStream, ahead: &mut BytesMut) -> io::Result<b
     }
 }
 
-async fn serve_h2<A: HttpServerApp + Send + Sync + 'static>(stream: ClientStream, shared: &Shared<A>) {
+async fn serve_h2<A>(stream: ClientStream, terms: &Terms, shared: &Shared<A>) {
     shared
         .metrics
         .connections_total
         .with_label_values(&["accepted"])
         .inc();
     let _flight = shared.in_flight.enter();
-    shared
-        .app
+    let server = Arc::clone(&terms.h2);
+    server
         .process_new(Box::new(stream), &shared.life.shutdown())
         .await;
-}
-
-/// Request after request on one HTTP/1.1 connection.
-async fn serve_h1<A: HttpServerApp + Send + Sync + 'static>(
-    mut stream: ClientStream,
-    terms: &Terms,
-    shared: &Shared<A>,
-) {
-    shared
-        .metrics
-        .connections_total
-        .with_label_values(&["accepted"])
-        .inc();
-    let shutdown = shared.life.shutdown();
-    let mut settings = None;
-    let mut left = terms.keepalive_requests;
-    loop {
-        let (length, gate) =
-            match next_head(&mut stream, terms, &shared.life, left < terms.keepalive_requests).await {
-                NextHead::Request(length, gate) => (length, gate),
-                NextHead::Refuse(status, reason) => {
-                    shared.metrics.rejected.with_label_values(&[reason]).inc();
-                    return refuse(stream, status).await;
-                }
-                NextHead::End => return,
-            };
-        let _flight = shared.in_flight.enter();
-        let head = stream.ahead().split_to(length);
-        stream.set_gate(gate);
-        left = left.saturating_sub(1);
-        let mut session = ServerSession::new_http1(Box::new(stream));
-        if let Some(settings) = settings.take() {
-            pingora_core::apps::HttpPersistentSettings::apply_to_session(settings, &mut session);
-        }
-        session.set_keepalive(Some(terms.timeouts.keepalive.as_secs().max(1)));
-        // Told early that this is the last answer, a client opens its next connection where it is welcome
-        // instead of sending a request into one that is being closed.
-        let last = left == 0 || shared.life.phase() > Phase::Running;
-        session.set_keepalive_reuses_remaining(Some(if last { 0 } else { left }));
-        session.set_pipelined_prefix(head);
-        let Some(reused) = shared.app.process_new_http(session, &shutdown).await else {
-            return;
-        };
-        let (io, kept) = reused.consume();
-        // Only streams made above come back.
-        let Ok(mut back) = io.into_any().downcast::<ClientStream>() else {
-            return;
-        };
-        settings = kept;
-        back.set_gate(Gate::Open);
-        stream = *back;
-    }
-}
-
-enum NextHead {
-    Request(usize, Gate),
-    Refuse(StatusCode, &'static str),
-    End,
-}
-
-/// Waits for the next request's head: idle up to the keep-alive timeout, then the whole head within the
-/// read timeout, however slowly it drips.
-async fn next_head(stream: &mut ClientStream, terms: &Terms, life: &Lifecycle, idle: bool) -> NextHead {
-    let first_wait = if idle {
-        terms.timeouts.keepalive
-    } else {
-        terms.timeouts.read
-    };
-    while stream.ahead().is_empty() {
-        stream.slim();
-        let read = tokio::select! {
-            read = tokio::time::timeout(first_wait, stream.read_ahead()) => read,
-            () = life.reached(Phase::Draining) => return NextHead::End,
-        };
-        match read {
-            Ok(Ok(count)) if count > 0 => {
-                let skip = head::leading_crlf(stream.ahead());
-                stream.ahead().advance(skip);
-            }
-            _ => return NextHead::End,
-        }
-    }
-    let whole = tokio::time::timeout(terms.timeouts.read, async {
-        loop {
-            let skip = head::leading_crlf(stream.ahead());
-            stream.ahead().advance(skip);
-            match head::examine(stream.ahead(), terms.limits) {
-                Head::Complete { length, gate } => return NextHead::Request(length, gate),
-                Head::Refused(status, reason) => return NextHead::Refuse(status, reason),
-                Head::Partial => {}
-            }
-            match stream.read_ahead().await {
-                Ok(count) if count > 0 => {}
-                _ => return NextHead::End,
-            }
-        }
-    });
-    whole
-        .await
-        .unwrap_or(NextHead::Refuse(StatusCode::REQUEST_TIMEOUT, "slow_header"))
-}
-
-/// Answers a request that nothing else will see, and closes.
-async fn refuse(mut stream: ClientStream, status: StatusCode) {
-    let text = format!(
-        "{} {}\n",
-        status.as_u16(),
-        status.canonical_reason().unwrap_or_default()
-    );
-    let answer = format!(
-        "HTTP/1.1 {} {}\r\ncontent-type: text/plain\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}",
-        status.as_u16(),
-        status.canonical_reason().unwrap_or_default(),
-        text.len()
-    );
-    let goodbye = async {
-        stream.write_all(answer.as_bytes()).await?;
-        stream.flush().await?;
-        stream.shutdown().await?;
-        // Reading a little of what is still coming keeps a reset from overtaking the answer.
-        let mut rest = [0_u8; 4096];
-        for _ in 0..16 {
-            if stream.read(&mut rest).await? == 0 {
-                break;
-            }
-        }
-        io::Result::Ok(())
-    };
-    // The client may be gone; either way the connection ends here.
-    let _ = tokio::time::timeout(Duration::from_secs(2), goodbye).await;
 }

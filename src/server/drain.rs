@@ -3,6 +3,7 @@
 //! Running → announcing (`/readyz` fails, listeners still accept) → draining (listeners closed, requests
 //! in flight finish, connections close after their next answer) → stopped.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -28,6 +29,8 @@ pub struct Lifecycle {
     phase: watch::Sender<Phase>,
     /// Pingora's own form of the news: true from draining on.
     shutdown: watch::Sender<bool>,
+    /// Whether running is over, for those who ask often.
+    parting: AtomicBool,
 }
 
 impl Default for Lifecycle {
@@ -35,6 +38,7 @@ impl Default for Lifecycle {
         Self {
             phase: watch::Sender::new(Phase::Starting),
             shutdown: watch::Sender::new(false),
+            parting: AtomicBool::new(false),
         }
     }
 }
@@ -55,6 +59,9 @@ impl Lifecycle {
             }
             forward
         });
+        if phase > Phase::Running {
+            self.parting.store(true, Ordering::Release);
+        }
         if phase >= Phase::Draining {
             self.shutdown.send_replace(true);
         }
@@ -66,11 +73,27 @@ impl Lifecycle {
         self.phase() == Phase::Running
     }
 
+    /// Whether connections close after their next answer: from the announcement on. Told early, a client opens
+    /// its next connection where it is welcome instead of sending a request into one that is being closed.
+    #[must_use]
+    pub fn is_parting(&self) -> bool {
+        self.parting.load(Ordering::Acquire)
+    }
+
     /// Resolves when `phase` or a later one is reached.
     pub async fn reached(&self, phase: Phase) {
         let mut receiver = self.phase.subscribe();
         // The sender lives in self, so this cannot fail while we wait.
         let _ = receiver.wait_for(|current| *current >= phase).await;
+    }
+
+    /// [`Self::reached`] of [`Phase::Draining`], for those who keep it.
+    pub fn draining(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut receiver = self.phase.subscribe();
+        async move {
+            // An error means that the process' phase is gone, and so will be its connections.
+            let _ = receiver.wait_for(|current| *current >= Phase::Draining).await;
+        }
     }
 
     /// Pingora's shutdown watch.

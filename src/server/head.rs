@@ -4,6 +4,8 @@
 //! with 400 and the connection is closed, before a byte reaches an origin (RFC 9112 2.2, 3, 5, 6).
 //! Pingora parses the same bytes again; this module only ever refuses more than Pingora does.
 
+use std::mem::MaybeUninit;
+
 use http::StatusCode;
 
 use super::stream::Gate;
@@ -39,48 +41,117 @@ pub enum Head {
     Refused(StatusCode, &'static str),
 }
 
-const BAD: Head = Head::Refused(StatusCode::BAD_REQUEST, "bad_request");
-const BAD_HOST: Head = Head::Refused(StatusCode::BAD_REQUEST, "bad_host");
-const TOO_LARGE: Head = Head::Refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "header_too_large");
-const URI_TOO_LONG: Head = Head::Refused(StatusCode::URI_TOO_LONG, "uri_too_long");
+const BAD: Read<'_, '_> = Read::Refused(StatusCode::BAD_REQUEST, "bad_request");
+const TOO_LARGE: Read<'_, '_> =
+    Read::Refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "header_too_large");
+const URI_TOO_LONG: Read<'_, '_> = Read::Refused(StatusCode::URI_TOO_LONG, "uri_too_long");
+
+/// A whole head, parsed.
+#[derive(Debug)]
+pub struct Request<'f, 'b> {
+    /// Bytes of the head, final empty line included.
+    pub length: usize,
+    /// How the body is framed.
+    pub gate: Gate,
+    /// Method as sent.
+    pub method: &'b str,
+    /// Request target as sent.
+    pub target: &'b str,
+    /// Minor version: 0 or 1.
+    pub version: u8,
+    /// Fields as sent, in order.
+    pub fields: &'f [httparse::Header<'b>],
+}
+
+/// What the bytes read so far are, with the request where it is whole.
+#[derive(Debug)]
+pub enum Read<'f, 'b> {
+    /// See [`Head::Partial`].
+    Partial,
+    /// A request.
+    Complete(Request<'f, 'b>),
+    /// See [`Head::Refused`].
+    Refused(StatusCode, &'static str),
+}
+
+/// Room for the fields of one head; costs nothing to make.
+#[derive(Debug)]
+pub struct Room<'b>([MaybeUninit<httparse::Header<'b>>; HEADERS_MAX]);
+
+impl Default for Room<'_> {
+    fn default() -> Self {
+        Self([const { MaybeUninit::uninit() }; HEADERS_MAX])
+    }
+}
+
+/// [`read`] and [`Request::refusal`], without the request.
+#[must_use]
+pub fn examine(bytes: &[u8], limits: HeadLimits) -> Head {
+    match read(bytes, limits, &mut Room::default()) {
+        Read::Partial => Head::Partial,
+        Read::Refused(status, reason) => Head::Refused(status, reason),
+        Read::Complete(request) => match request.refusal() {
+            Some((status, reason)) => Head::Refused(status, reason),
+            None => Head::Complete {
+                length: request.length,
+                gate: request.gate,
+            },
+        },
+    }
+}
+
+impl Request<'_, '_> {
+    /// Why a request that can be read is refused all the same. The engine refuses these, too, but with an
+    /// answer of its own. None of them is ordinary, so whoever answers ordinary ones need not ask.
+    #[must_use]
+    pub fn refusal(&self) -> Option<(StatusCode, &'static str)> {
+        if self.method == "CONNECT" {
+            return Some((StatusCode::METHOD_NOT_ALLOWED, "bad_request"));
+        }
+        (!authority_is_clear(self.target, self.fields)).then_some((StatusCode::BAD_REQUEST, "bad_host"))
+    }
+}
 
 /// Looks at the start of a connection's bytes. Empty lines before a request are the caller's to skip
 /// ([`leading_crlf`]).
-#[must_use]
-pub fn examine(bytes: &[u8], limits: HeadLimits) -> Head {
-    let Some(length) = head_length(bytes) else {
-        return examine_partial(bytes, limits);
+pub fn read<'f, 'b>(bytes: &'b [u8], limits: HeadLimits, room: &'f mut Room<'b>) -> Read<'f, 'b> {
+    let lines = Lines::of(bytes);
+    let Some(length) = lines.head else {
+        return judge_partial(bytes, &lines, limits);
     };
     let head = &bytes[..length];
-    let line = head.iter().position(|&b| b == b'\n').map_or(length, |at| at + 1);
+    let line = lines.first.map_or(length, |at| at + 1);
     if target_length(&head[..line]) > limits.uri_bytes {
         return URI_TOO_LONG;
     }
     if length - line > limits.header_bytes {
         return TOO_LARGE;
     }
-    if has_bare_control(head) {
+    if lines.broken || has_bare_control(head, lines.count) {
         return BAD;
     }
-    let mut fields = [httparse::EMPTY_HEADER; HEADERS_MAX];
-    let mut request = httparse::Request::new(&mut fields);
-    match request.parse(head) {
+    let mut request = httparse::Request::new(&mut []);
+    match request.parse_with_uninit_headers(head, &mut room.0) {
         Ok(httparse::Status::Complete(parsed)) if parsed == length => {}
         Err(httparse::Error::TooManyHeaders) => return TOO_LARGE,
         _ => return BAD,
     }
-    if request.headers.len() > limits.headers {
+    let (Some(method), Some(target), Some(version)) = (request.method, request.path, request.version) else {
+        return BAD;
+    };
+    let fields: &'f [httparse::Header<'b>] = request.headers;
+    if fields.len() > limits.headers {
         return TOO_LARGE;
     }
-    // The engine refuses these, too, but with an answer of its own.
-    if request.method == Some("CONNECT") {
-        return Head::Refused(StatusCode::METHOD_NOT_ALLOWED, "bad_request");
-    }
-    if !authority_is_clear(request.path.unwrap_or_default(), request.headers) {
-        return BAD_HOST;
-    }
-    match framing(request.version, request.headers) {
-        Some(gate) => Head::Complete { length, gate },
+    match framing(version, fields) {
+        Some(gate) => Read::Complete(Request {
+            length,
+            gate,
+            method,
+            target,
+            version,
+            fields,
+        }),
         None => BAD,
     }
 }
@@ -95,45 +166,64 @@ pub fn leading_crlf(bytes: &[u8]) -> usize {
     at
 }
 
-/// Position after the first empty line.
-fn head_length(bytes: &[u8]) -> Option<usize> {
-    bytes
-        .windows(4)
-        .position(|four| four == b"\r\n\r\n")
-        .map(|at| at + 4)
+/// The lines of the bytes read so far, up to the first empty one.
+struct Lines {
+    /// End of the first line: the position of its LF.
+    first: Option<usize>,
+    /// Position after the first empty line.
+    head: Option<usize>,
+    /// A line ends in LF alone.
+    broken: bool,
+    /// Lines.
+    count: usize,
+}
+
+impl Lines {
+    fn of(bytes: &[u8]) -> Self {
+        let mut lines = Self {
+            first: None,
+            head: None,
+            broken: false,
+            count: 0,
+        };
+        let mut start = 0;
+        for at in memchr::memchr_iter(b'\n', bytes) {
+            lines.count += 1;
+            lines.first.get_or_insert(at);
+            if at == start || bytes[at - 1] != b'\r' {
+                lines.broken = true;
+            } else if at == start + 1 && start > 0 {
+                lines.head = Some(at + 1);
+                break;
+            }
+            start = at + 1;
+        }
+        lines
+    }
 }
 
 /// A head whose end is not there: only its size can be judged, and what can never become right.
-fn examine_partial(bytes: &[u8], limits: HeadLimits) -> Head {
-    let line = bytes.iter().position(|&b| b == b'\n');
-    match line {
+fn judge_partial<'f, 'b>(bytes: &[u8], lines: &Lines, limits: HeadLimits) -> Read<'f, 'b> {
+    match lines.first {
         None if target_length(bytes) > limits.uri_bytes => URI_TOO_LONG,
         Some(end) if target_length(&bytes[..end]) > limits.uri_bytes => URI_TOO_LONG,
         Some(end) if bytes.len() - end > limits.header_bytes => TOO_LARGE,
-        _ if bytes
-            .iter()
-            .zip(std::iter::once(&0).chain(bytes))
-            .any(|(&b, &before)| b == b'\n' && before != b'\r') =>
-        {
-            BAD
-        }
-        _ => Head::Partial,
+        _ if lines.broken => BAD,
+        _ => Read::Partial,
     }
 }
 
 /// Bytes of the request target in a request line that may be cut.
 fn target_length(line: &[u8]) -> usize {
-    line.split(|&b| b == b' ').nth(1).map_or(0, <[u8]>::len)
+    let Some(from) = memchr::memchr(b' ', line).map(|at| at + 1) else {
+        return 0;
+    };
+    memchr::memchr(b' ', &line[from..]).unwrap_or(line.len() - from)
 }
 
-/// LF without CR, CR without LF, NUL: what parsers disagree about.
-fn has_bare_control(head: &[u8]) -> bool {
-    head.iter().enumerate().any(|(at, &b)| match b {
-        b'\n' => at == 0 || head[at - 1] != b'\r',
-        b'\r' => head.get(at + 1) != Some(&b'\n'),
-        0 => true,
-        _ => false,
-    })
+/// CR without LF, NUL: what parsers disagree about. `lines` line ends are in order: one CR each.
+fn has_bare_control(head: &[u8], lines: usize) -> bool {
+    memchr::memchr_iter(b'\r', head).count() != lines || memchr::memchr(0, head).is_some()
 }
 
 /// Whether a request says once and well-formed whom it asks for, or not at all; an absolute target and `Host`
@@ -155,7 +245,7 @@ fn authority_is_clear(target: &str, fields: &[httparse::Header<'_>]) -> bool {
 }
 
 /// The body's framing, or `None` where it is not beyond doubt (RFC 9112 6.1, 6.3).
-fn framing(version: Option<u8>, fields: &[httparse::Header<'_>]) -> Option<Gate> {
+fn framing(version: u8, fields: &[httparse::Header<'_>]) -> Option<Gate> {
     let mut length: Option<u64> = None;
     let mut chunked = false;
     let mut upgrade = false;
@@ -167,7 +257,7 @@ fn framing(version: Option<u8>, fields: &[httparse::Header<'_>]) -> Option<Gate>
             }
             length = Some(std::str::from_utf8(field.value).ok()?.parse().ok()?);
         } else if name.eq_ignore_ascii_case("transfer-encoding") {
-            if chunked || version != Some(1) || !field.value.eq_ignore_ascii_case(b"chunked") {
+            if chunked || version != 1 || !field.value.eq_ignore_ascii_case(b"chunked") {
                 return None;
             }
             chunked = true;
@@ -194,6 +284,10 @@ mod tests {
         headers: 5,
         uri_bytes: 50,
     };
+    const BAD: Head = Head::Refused(StatusCode::BAD_REQUEST, "bad_request");
+    const BAD_HOST: Head = Head::Refused(StatusCode::BAD_REQUEST, "bad_host");
+    const TOO_LARGE: Head = Head::Refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "header_too_large");
+    const URI_TOO_LONG: Head = Head::Refused(StatusCode::URI_TOO_LONG, "uri_too_long");
 
     fn look(text: &str) -> Head {
         examine(text.as_bytes(), LIMITS)

@@ -9,14 +9,15 @@
 
 use std::fmt;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::mem::MaybeUninit;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use pingora_core::protocols::tls::{ALPN, SslDigest};
 use pingora_core::protocols::{
     GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest,
@@ -59,6 +60,7 @@ pub struct ClientStream {
     socket: Arc<SocketDigest>,
     tls: Option<Arc<SslDigest>>,
     h2: bool,
+    peer: IpAddr,
 }
 
 impl ClientStream {
@@ -85,6 +87,7 @@ impl ClientStream {
             socket: Arc::new(socket),
             tls,
             h2,
+            peer: peer.ip().to_canonical(),
         }
     }
 
@@ -98,17 +101,67 @@ impl ClientStream {
         &mut self.ahead
     }
 
-    /// Reads once into the read-ahead buffer; 0 at the end of the stream.
+    /// Reads once into the read-ahead buffer; 0 at the end of the stream. Takes memory for what came only, so
+    /// that a connection that waits holds none.
     ///
     /// # Errors
     /// The socket's.
-    pub async fn read_ahead(&mut self) -> io::Result<usize> {
-        self.ahead.reserve(READ_AHEAD);
-        let Self { transport, ahead, .. } = self;
-        match transport {
-            Transport::Plain(tcp) => tokio::io::AsyncReadExt::read_buf(tcp, ahead).await,
-            Transport::Tls(tls) => tokio::io::AsyncReadExt::read_buf(tls, ahead).await,
+    pub fn poll_read_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut space = [const { MaybeUninit::uninit() }; READ_AHEAD];
+        let mut buf = ReadBuf::uninit(&mut space);
+        ready!(self.poll_transport_read(cx, &mut buf))?;
+        self.ahead.extend_from_slice(buf.filled());
+        Poll::Ready(Ok(buf.filled().len()))
+    }
+
+    /// Where the head of an answer is put together; it goes out with [`Self::poll_send`].
+    pub fn gathered(&mut self) -> &mut BytesMut {
+        &mut self.gathered
+    }
+
+    /// Writes what was gathered and then `body`, in one system call as far as it takes them, the body uncopied.
+    /// Ready with true when all is with the kernel, with false when a part of it went.
+    ///
+    /// # Errors
+    /// The socket's.
+    pub fn poll_send(&mut self, cx: &mut Context<'_>, body: &mut Bytes) -> Poll<io::Result<bool>> {
+        let slices = [IoSlice::new(&self.gathered), IoSlice::new(body)];
+        let written = match &mut self.transport {
+            _ if self.gathered.is_empty() && body.is_empty() => 0,
+            Transport::Plain(tcp) if body.is_empty() => ready!(Pin::new(tcp).poll_write(cx, &self.gathered))?,
+            Transport::Plain(tcp) => ready!(Pin::new(tcp).poll_write_vectored(cx, &slices))?,
+            Transport::Tls(tls) => ready!(Pin::new(tls).poll_write_vectored(cx, &slices))?,
+        };
+        let head = written.min(self.gathered.len());
+        if head == self.gathered.len() {
+            self.gathered.clear();
+        } else {
+            self.gathered.advance(head);
         }
+        body.advance(written - head);
+        if !self.gathered.is_empty() || !body.is_empty() {
+            return if written == 0 {
+                Poll::Ready(Err(io::ErrorKind::WriteZero.into()))
+            } else {
+                Poll::Ready(Ok(false))
+            };
+        }
+        if let Transport::Tls(tls) = &mut self.transport {
+            ready!(Pin::new(tls).poll_flush(cx))?;
+        }
+        Poll::Ready(Ok(true))
+    }
+
+    /// The other end of the connection, as the PROXY header tells it.
+    #[must_use]
+    pub fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
+    /// Whether the connection is over TLS.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// Gives back what an idle connection does not need.

@@ -76,17 +76,24 @@ metrics! {
     connections: gauge "popgate_connections" [] "Client connections open now.";
     connections_max: gauge "popgate_connections_max" [] "Client connections allowed (limits.connections).";
     connections_total: counters "popgate_connections_total" ["result"] "Client connections: accepted, tls_failed, proxy_header_failed.";
+    lane_passed: counters "popgate_lane_passed_total" ["reason"] "Requests that the lane for fresh hits left to the proxy, by the first reason found: absent (not in memory), not_fresh, purged, preset, cookie, method, ...";
     cache_lookups: counters "popgate_cache_lookups_total" ["tier", "result"] "Lookups in a cache tier (memory, redis): hit, miss, error, skipped (breaker open), corrupt.";
     cache_bytes: gauges "popgate_cache_bytes" ["tier"] "Bytes held by a cache tier, keys and headers counted.";
     cache_bytes_max: gauges "popgate_cache_bytes_max" ["tier"] "Bytes a cache tier may hold.";
     cache_entries: gauges "popgate_cache_entries" ["tier"] "Objects held by a cache tier.";
     cache_evictions: counters "popgate_cache_evictions_total" ["tier", "reason"] "Objects that left a cache tier: size, expired, replaced, purged.";
+    cache_waits: counters "popgate_cache_waits_total" ["result"] "Waits for another request's fetch of the same key, by how they ended: filled, uncacheable, failed (or the client left), slow, timeout.";
     cache_stores: counters "popgate_cache_stores_total" ["result"] "What became of answers that might have been stored: stored, too_large, truncated, or the refusing rule.";
+    leak_checks: counters "popgate_leak_checks_total" ["site", "result"] "Stored pages compared with what anonymous visitors get: clean, changed (it differs, but shows nobody in particular), leak (taken out of the cache), failed (no answer to compare with), dropped (too many waited).";
+    leaks_passing: gauge "popgate_leaks_passing" [] "URLs that pass the cache because a stored page of theirs showed what only one person should see; at most 10000.";
+    nonce_pages: counters "popgate_nonce_pages_total" ["site"] "Pages stored with a WordPress nonce in them (or that could not be read), whose life ends before the nonce's.";
+    made_up_urls: gauge "popgate_made_up_urls" [] "URLs with unknown parameters or search terms that are remembered to be known when they come again; at most 100000.";
     cache_writes_queued: gauge "popgate_cache_writes_queued" [] "Writes waiting for Redis.";
     cache_writes_dropped: counters "popgate_cache_writes_dropped_total" ["reason"] "Writes to Redis given up: queue_full, too_large, breaker_open, error.";
     purges: counters "popgate_purges_total" ["kind"] "Purges by kind: url, tag, regex, prefix, host, everything.";
     purge_requests: counters "popgate_purge_requests_total" ["protocol", "result"] "Purge requests by protocol (admin, purge, ban, nginx_helper, litespeed, fastly, cloudflare): ok, refused (sender not allowed), invalid.";
     purge_gaps: counter "popgate_purge_gaps_total" [] "Times this popgate may have missed purges (it stood still or could not read them) and held what it had in doubt until they were read.";
+    advise_names: gauge "popgate_advise_names" [] "Names held for popgate advise, in lists of bounded length.";
     snooped_writes: counters "popgate_snooped_writes_total" ["kind"] "Writes seen passing by that purged what they changed: post, comment, term, media, user, site, unknown, or folded (into one wider purge).";
     purge_records: gauge "popgate_purge_records" [] "Purge records held in memory.";
     purge_synced: gauge "popgate_purge_synced" [] "1 while this popgate has seen every purge in Redis (or has no Redis), else 0.";
@@ -122,6 +129,13 @@ impl Metrics {
             prometheus::process_collector::ProcessCollector::for_self(),
         ))?;
         Ok(Arc::new(metrics))
+    }
+
+    /// Tells which version runs, and under which name of the PoP.
+    pub fn show_build(&self, pop: &str) {
+        self.build_info.reset();
+        let labels = [env!("CARGO_PKG_VERSION"), pop];
+        self.build_info.with_label_values(&labels).set(1);
     }
 
     /// The text exposition format.

@@ -190,12 +190,21 @@ async fn a_failed_fill_does_not_turn_into_a_herd() {
         clients.push(client);
     }
     origin.reached(1).await;
+    let lookups = [("tier", "memory"), ("result", "miss")];
+    gateway
+        .metric_becomes("popgate_cache_lookups_total", &lookups, |now| now >= 100.0)
+        .await;
     let begun = Instant::now();
+    let mut given_up = 0;
     gate.open();
     for client in &mut clients {
-        assert_eq!(client.read("GET").await.status, 503);
+        let response = client.read("GET").await;
+        assert_eq!(response.status, 503);
+        given_up += usize::from(response.header("Retry-After").as_deref() == Some("1"));
     }
-    assert!(origin.active().max() <= 20, "{} at once", origin.active().max());
+    // One failed, and eight more of those who waited for it.
+    assert!(given_up >= 90, "{given_up}");
+    assert!(origin.count() <= 10, "{} fetches", origin.count());
     assert!(begun.elapsed() < PATIENCE);
 }
 
@@ -209,5 +218,38 @@ async fn a_leader_that_reads_slowly_does_not_hold_the_others_back() {
     leader.bytes(1000).await;
     let follower = gateway.get("/").await;
     assert_eq!((follower.status, follower.body.len()), (200, 4_000_000));
+    assert_eq!(origin.count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn waiters_stay_until_a_slow_origin_begins_to_answer() {
+    let gate = Gate::new();
+    let origin = Origin::fixed(Answer::fresh("body").after(&gate)).await;
+    let conf = Conf::origin(&origin).with(json!({ "cache": { "lock_age": "1ms" } }));
+    let gateway = Gateway::start(conf).await;
+    let mut clients = Vec::new();
+    for _ in 0..100 {
+        let mut client = Http1::connect(gateway.address()).await;
+        client.request(&Req::get("/")).await;
+        clients.push(client);
+    }
+    gateway
+        .metric_becomes("popgate_connections", &[], |now| now >= 100.0)
+        .await;
+    origin.reached(1).await;
+    gate.open();
+    for client in &mut clients {
+        assert_eq!(client.read("GET").await.text(), "body");
+    }
+    assert_eq!(origin.count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_only_server_is_not_asked_again_after_it_timed_out() {
+    let gate = Gate::new();
+    let origin = Origin::fixed(Answer::fresh("late").after(&gate)).await;
+    let timeouts = json!({ "timeouts": { "first_byte": "200ms" } });
+    let gateway = Gateway::start(Conf::origin(&origin).app(timeouts)).await;
+    assert_eq!(gateway.get("/").await.status, 504);
     assert_eq!(origin.count(), 1);
 }

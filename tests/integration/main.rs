@@ -26,7 +26,10 @@ macro_rules! on_both_wires {
     )* };
 }
 
+mod advise;
+mod agreement;
 mod cache_hits;
+mod cloaking;
 mod collapse;
 mod command_line;
 mod demo;
@@ -36,6 +39,8 @@ mod freshness;
 mod geo_databases;
 mod harness;
 mod invalidation;
+mod lane;
+mod leaks;
 mod lifecycle;
 mod listeners;
 mod memory;
@@ -48,5 +53,9 @@ mod partial;
 mod poisoning;
 mod purging;
 mod redis_tier;
+mod reload;
+mod snooping;
 mod storing;
 mod visitors;
+mod why;
+mod wordpress_rules;

@@ -71,7 +71,10 @@ async fn memory_stays_bounded(count: usize) {
             .into()
     })
     .await;
-    let conf = Conf::origin(&origin).with(json!({ "cache": { "memory": "32MiB" } }));
+    let conf = Conf::origin(&origin).with(json!({
+        "cache": { "memory": "32MiB" },
+        "limits": { "keepalive_requests": 1_000_000 },
+    }));
     let gateway = Gateway::start(conf).await;
     distinct_keys(&gateway, count).await;
     let metrics = gateway.metrics().await;

@@ -1,14 +1,21 @@
 //! Connections to origins: caps, queues, failures, retries, balance and health.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use futures::future::join_all;
 
 use crate::support::*;
 
+/// Numbers the requests of herds.
+static REQUESTS: AtomicUsize = AtomicUsize::new(0);
+
 async fn herd(gateway: &Gateway, count: usize) -> Vec<Http1> {
     let mut clients = Vec::new();
-    for n in 0..count {
+    for _ in 0..count {
         let mut client = Http1::connect(gateway.address()).await;
-        client.request(&Req::get(&format!("/{n}"))).await;
+        // Keys of their own: requests for one key wait for each other before they come to the queue.
+        let path = format!("/{}", REQUESTS.fetch_add(1, Ordering::Relaxed));
+        client.request(&Req::get(&path)).await;
         clients.push(client);
     }
     clients

@@ -129,6 +129,13 @@ impl Gateway {
             .is_some_and(|response| response.status == 200)
     }
 
+    /// Whether `/readyz` answers 503 now; a machine too busy for an answer says nothing.
+    pub async fn announces_a_stop(&self) -> bool {
+        self.admin(Req::get("/readyz"))
+            .await
+            .is_some_and(|response| response.status == 503)
+    }
+
     /// A request to the admin listener; `None` when it cannot be reached.
     pub async fn admin(&self, request: Req) -> Option<Response> {
         let mut client = Http1::try_connect(loopback(self.admin)).await.ok()?;

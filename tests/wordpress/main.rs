@@ -10,6 +10,8 @@ mod support;
 
 mod anonymous;
 mod files;
+mod leaks;
+mod nonces;
 mod outage;
 mod people;
 mod poison;

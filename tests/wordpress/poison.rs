@@ -40,6 +40,7 @@ async fn a_host_that_is_no_site_of_ours_never_reaches_wordpress() {
 async fn an_unknown_parameter_has_a_copy_of_its_own() {
     let Some(site) = Site::start().await else { return };
     let mut visitor = Visitor::new(&site.gateway);
+    visitor.get("/?made-up=REFLECTED").await.expect(200, "DYNAMIC");
     visitor.get("/?made-up=REFLECTED").await.expect(200, "MISS");
     visitor.get("/?made-up=REFLECTED").await.expect(200, "HIT");
     let clean = visitor.get("/").await.expect(200, "MISS");

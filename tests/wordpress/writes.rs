@@ -91,6 +91,27 @@ async fn a_new_post_takes_the_place_of_its_404_and_a_deleted_one_leaves_a_404() 
 }
 
 #[tokio::test]
+async fn a_post_that_the_block_editor_moves_to_the_trash_is_gone_at_the_first_look() {
+    let Some(site) = Site::start().await else { return };
+    let mut admin = Visitor::logged_in(&site.gateway, "admin").await;
+    let new = json!({ "title": "SOON IN THE TRASH", "slug": "soon-in-the-trash", "status": "publish", "content": "x" });
+    rest(&site, &mut admin, "POST", "/wp-json/wp/v2/posts", new).await;
+    warm(&site, &["/soon-in-the-trash/", "/"]).await;
+    let nonce = admin.nonce().await;
+    let id = number(&site, "soon-in-the-trash");
+    // The editor sends every method but GET and POST like this.
+    let request = Req::new("POST", &format!("/wp-json/wp/v2/posts/{id}"))
+        .header("content-type", "application/json")
+        .header("x-http-method-override", "DELETE")
+        .header("x-wp-nonce", &nonce);
+    let answer = admin.fetch(request).await;
+    assert!(answer.text().contains("\"status\":\"trash\""), "{answer:?}");
+    let mut visitor = Visitor::new(&site.gateway);
+    assert_eq!(visitor.get("/soon-in-the-trash/").await.status, 404);
+    everybody_sees(&site, &["/"], "SOON IN THE TRASH", false).await;
+}
+
+#[tokio::test]
 async fn an_edit_by_wp_admin_is_seen_at_the_first_look() {
     let Some(site) = Site::start().await else { return };
     let post = number(&site, "post-29");

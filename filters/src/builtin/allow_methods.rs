@@ -63,6 +63,10 @@ impl Filter for AllowMethods {
         Point::Request.into()
     }
 
+    fn hits_want_geo(&self) -> bool {
+        false
+    }
+
     fn request(&self, _cx: &FilterContext<'_>, parts: &mut RequestParts<'_>) -> Flow {
         if self.methods.contains(parts.method) {
             return Flow::Continue;

@@ -74,6 +74,10 @@ impl Filter for GeoHeaders {
         Point::UpstreamRequest.into()
     }
 
+    fn may_touch_upstream(&self, name: &HeaderName) -> bool {
+        *name == VIA || spoof::is_reserved(name)
+    }
+
     fn upstream_request(&self, cx: &FilterContext<'_>, headers: &mut dyn Headers) {
         if cx.peer_trusted {
             spoof::strip_trusted(headers);

@@ -96,6 +96,11 @@ impl Edits {
         edits
     }
 
+    fn names(&self) -> impl Iterator<Item = &HeaderName> {
+        let lines = self.set.iter().chain(&self.append).map(|(name, _)| name);
+        self.remove.iter().chain(lines)
+    }
+
     fn is_empty(&self) -> bool {
         self.remove.is_empty() && self.set.is_empty() && self.append.is_empty()
     }
@@ -146,6 +151,14 @@ impl Filter for EditHeaders {
             true => OnHits::Never,
             false => OnHits::Response,
         }
+    }
+
+    fn hits_want_geo(&self) -> bool {
+        false
+    }
+
+    fn may_touch_upstream(&self, name: &HeaderName) -> bool {
+        self.request.names().any(|changed| changed == name)
     }
 
     fn upstream_request(&self, _cx: &FilterContext<'_>, headers: &mut dyn Headers) {

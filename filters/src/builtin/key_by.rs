@@ -68,6 +68,10 @@ impl Filter for KeyBy {
         Point::CacheKey.into()
     }
 
+    fn hits_want_geo(&self) -> bool {
+        self.country
+    }
+
     fn cache_key(&self, cx: &FilterContext<'_>, parts: &RequestParts<'_>, key: &mut KeyParts) {
         if self.country {
             let country = cx.country();

@@ -71,6 +71,10 @@ impl Filter for RedirectHttps {
         Point::Request.into()
     }
 
+    fn hits_want_geo(&self) -> bool {
+        false
+    }
+
     fn request(&self, cx: &FilterContext<'_>, parts: &mut RequestParts<'_>) -> Flow {
         if cx.scheme == Scheme::Https {
             return Flow::Continue;

@@ -107,6 +107,10 @@ impl Filter for Respond {
         true
     }
 
+    fn hits_want_geo(&self) -> bool {
+        false
+    }
+
     fn request(&self, _cx: &FilterContext<'_>, _parts: &mut RequestParts<'_>) -> Flow {
         Flow::Answer(self.answer.clone())
     }

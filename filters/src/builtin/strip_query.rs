@@ -162,6 +162,10 @@ impl Filter for StripQuery {
         Point::Request.into()
     }
 
+    fn hits_want_geo(&self) -> bool {
+        false
+    }
+
     fn request(&self, _cx: &FilterContext<'_>, parts: &mut RequestParts<'_>) -> Flow {
         parts.query = match parts.query.take() {
             None => None,

@@ -28,6 +28,7 @@ fn entry() -> Entry {
         },
         seq: PurgeSeq(u64::MAX - 3),
         tags: ["post-1".into(), "home".into()].into(),
+        wire: Wire::default(),
         searched: Default::default(),
     }
 }
@@ -236,6 +237,7 @@ prop_compose! {
                 stale_if_error: Duration::from_millis(times[4]),
             },
             seq: PurgeSeq(seq), tags: tags.into_iter().map(String::into_boxed_str).collect(),
+            wire: Wire::default(),
             searched: Default::default(),
         }
     }

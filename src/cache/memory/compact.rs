@@ -3,11 +3,11 @@
 //! Headers and bodies that come from a connection are often slices of its read buffer: storing them
 //! would keep whole buffers alive that nobody counts.
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue};
+use bytes::Bytes;
 
 use crate::cache::codec;
 use crate::cache::entry::Entry;
+use crate::cache::wire::Wire;
 
 /// The same entry with its own memory: header values in one buffer, a body without slack, times cut
 /// to milliseconds as the next tier holds them.
@@ -18,27 +18,11 @@ pub fn compact(mut entry: Entry) -> Entry {
     own_headers(entry)
 }
 
-/// The same entry with its header values in one buffer of their own.
+/// The same entry with its header values in one buffer of their own, ready for the wire.
 #[must_use]
 pub fn own_headers(mut entry: Entry) -> Entry {
-    entry.headers = headers(&entry.headers);
+    (entry.headers, entry.wire) = Wire::lay_out(entry.status, &entry.headers, entry.body.len());
     entry
-}
-
-fn headers(from: &HeaderMap) -> HeaderMap {
-    let mut buffer = BytesMut::with_capacity(from.values().map(HeaderValue::len).sum());
-    for value in from.values() {
-        buffer.extend_from_slice(value.as_bytes());
-    }
-    let mut rest = buffer.freeze();
-    let mut to = HeaderMap::with_capacity(from.len());
-    for (name, value) in from {
-        let own = rest.split_to(value.len());
-        let mut own = HeaderValue::from_maybe_shared(own).unwrap_or_else(|_| value.clone());
-        own.set_sensitive(value.is_sensitive());
-        to.append(name.clone(), own);
-    }
-    to
 }
 
 fn body(body: Bytes) -> Bytes {

@@ -46,6 +46,7 @@ fn entry(slot: u128, body: usize, clock: &Clock) -> Entry {
         },
         seq: PurgeSeq(1),
         tags: Box::default(),
+        wire: Default::default(),
         searched: Default::default(),
     }
 }

@@ -3,19 +3,23 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// All lines of a field as one value; `None` when the field is absent.
 pub(crate) fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, [u8]>> {
-    let mut lines = headers.get_all(name).iter();
-    let first = lines.next()?.as_bytes();
+    join(headers.get_all(name).iter().map(HeaderValue::as_bytes))
+}
+
+/// Lines of one field as one value; `None` when there are none.
+pub(crate) fn join<'a>(mut lines: impl Iterator<Item = &'a [u8]>) -> Option<Cow<'a, [u8]>> {
+    let first = lines.next()?;
     let Some(second) = lines.next() else {
         return Some(Cow::Borrowed(first));
     };
     let mut whole = first.to_vec();
     for line in std::iter::once(second).chain(lines) {
         whole.extend_from_slice(b", ");
-        whole.extend_from_slice(line.as_bytes());
+        whole.extend_from_slice(line);
     }
     Some(Cow::Owned(whole))
 }

@@ -33,5 +33,7 @@ pub(crate) fn standard() -> SiteCache {
         stale_with_s_maxage: true,
         store_set_cookie: false,
         debug_headers: true,
+        leak_check: 0,
+        leak_pass: Duration::from_secs(600),
     }
 }

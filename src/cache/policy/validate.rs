@@ -102,6 +102,27 @@ fn matches_any(request: &HeaderMap, stored: &HeaderMap) -> bool {
     found
 }
 
+/// `If-None-Match` with its tags as if none were weak, for origins that compare byte by byte; `None`: none is.
+#[must_use]
+pub fn without_weakness(request: &HeaderMap) -> Option<Vec<u8>> {
+    let mut line: Vec<u8> = Vec::new();
+    let mut any_weak = false;
+    list::each(request, &IF_NONE_MATCH, |member| {
+        any_weak |= is_weak(member);
+        if !line.is_empty() {
+            line.extend_from_slice(b", ");
+        }
+        line.extend_from_slice(opaque(member));
+    });
+    any_weak.then_some(line)
+}
+
+/// Whether two entity tags are the same but for their weakness (RFC 9110 8.8.3.2).
+#[must_use]
+pub fn weakly_same(one: &[u8], other: &[u8]) -> bool {
+    opaque(list::trim(one)) == opaque(list::trim(other))
+}
+
 fn is_weak(tag: &[u8]) -> bool {
     tag.starts_with(b"W/")
 }

@@ -93,7 +93,36 @@ fn codings_of(response: &HeaderMap) -> Vec<Vec<u8>> {
 /// [`of`] gives them). Without names it is the key itself.
 #[must_use]
 pub fn variant_slot(base: KeyHash, names: &[HeaderName], request: &HeaderMap) -> KeyHash {
-    slot(base, names, |name| normalised(request, name))
+    variant_slot_by(base, names, |name| list::joined(request, name))
+}
+
+/// [`variant_slot`] for a request whose fields `joined` gives, all lines of one as one value.
+#[must_use]
+pub fn variant_slot_by<'a>(
+    base: KeyHash,
+    names: &[HeaderName],
+    joined: impl Fn(&HeaderName) -> Option<Cow<'a, [u8]>>,
+) -> KeyHash {
+    slot(base, names, |name| normalised(name, joined(name)))
+}
+
+/// What [`variant_slot`] compares: the request's values of the fields `names`, normalised; `None` where a
+/// field is absent.
+#[must_use]
+pub fn variant_fields<'a>(
+    names: &'a [HeaderName],
+    request: &'a HeaderMap,
+) -> Vec<(&'a HeaderName, Option<Cow<'a, [u8]>>)> {
+    names
+        .iter()
+        .map(|name| (name, normalised(name, list::joined(request, name))))
+        .collect()
+}
+
+/// The codings that a client takes, as variants tell them apart: of [`CODINGS`], with commas.
+#[must_use]
+pub fn offered_codings(request: &HeaderMap) -> String {
+    Offered::by(request).text()
 }
 
 /// Slot under which a variant can also be found by its language alone, whatever else a client accepts
@@ -113,7 +142,7 @@ pub fn language_slot(
                 // No normalised field starts with a comma.
                 Some(Cow::Owned(format!(",{language}").into_bytes()))
             } else {
-                normalised(request, name)
+                normalised(name, list::joined(request, name))
             }
         })
     })
@@ -145,11 +174,11 @@ fn slot<'a>(
 }
 
 /// A request field's value for comparison; `None` when it is absent.
-fn normalised<'a>(request: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, [u8]>> {
+fn normalised<'a>(name: &HeaderName, value: Option<Cow<'a, [u8]>>) -> Option<Cow<'a, [u8]>> {
     if *name == ACCEPT_ENCODING {
-        return Some(Cow::Borrowed(Offered::by(request).digit()));
+        return Some(Cow::Borrowed(Offered::in_value(value.as_deref()).digit()));
     }
-    let value = list::joined(request, name)?;
+    let value = value?;
     if *name == ACCEPT_LANGUAGE {
         return Some(Cow::Owned(normal_language(&value)));
     }
@@ -170,10 +199,15 @@ struct Offered([bool; CODINGS.len()]);
 impl Offered {
     /// Without the field a client takes anything, but only `identity` is sure to suit it.
     fn by(request: &HeaderMap) -> Self {
+        Self::in_value(list::joined(request, &ACCEPT_ENCODING).as_deref())
+    }
+
+    fn in_value(value: Option<&[u8]>) -> Self {
         const IDENTITY: usize = CODINGS.len() - 1;
         let mut named: [Option<bool>; CODINGS.len()] = [None; CODINGS.len()];
         let mut rest = None;
-        list::each(request, &ACCEPT_ENCODING, |member| {
+        let members = value.into_iter().flat_map(list::members);
+        for member in members.filter(|member| !member.is_empty()) {
             let mut parts = member.split(|byte| *byte == b';');
             let coding = list::trim(parts.next().unwrap_or_default());
             let accepted = !parts.any(is_zero_weight);
@@ -182,7 +216,7 @@ impl Offered {
             } else if let Some(index) = coding_index(coding) {
                 named[index] = Some(accepted && named[index].unwrap_or(true));
             }
-        });
+        }
         let mut offered = named.map(|accepted| accepted.or(rest).unwrap_or(false));
         offered[IDENTITY] = named[IDENTITY].or(rest).unwrap_or(true);
         Self(offered)

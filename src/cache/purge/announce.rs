@@ -38,6 +38,12 @@ impl Pending {
         self.issued
     }
 
+    /// Nobody is there to be told.
+    pub(super) fn give_up(&mut self) {
+        self.marks = Marks::default();
+        self.announced = self.issued;
+    }
+
     /// Where an announced purge lies in the stream: at or before this place. `None`: it waits, or was
     /// announced too long ago.
     pub(super) fn place_of(&self, ticket: Ticket) -> Option<StreamId> {
@@ -86,7 +92,7 @@ impl Drop for OnTheWay<'_> {
         for (scope, mark) in self.scopes.drain(..) {
             pending.marks.merge(&scope, mark);
         }
-        pending.bound(self.log.limits.records);
+        pending.bound(self.log.limits().records);
     }
 }
 
@@ -141,7 +147,7 @@ impl PurgeLog {
         }
         let mut pending = self.pending.lock();
         pending.note(upto, last);
-        if let Some(journal) = self.journal.as_ref().filter(|_| pending.marks.is_empty()) {
+        if let Some(journal) = self.journal().filter(|_| pending.marks.is_empty()) {
             journal.clear();
         }
         Ok(())

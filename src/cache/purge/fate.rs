@@ -1,7 +1,6 @@
 //! What has become of a purge: what it is called, and who has applied it.
 
 use super::announce::Ticket;
-use super::stream_id::StreamId;
 use super::{Proof, PurgeId, PurgeLog, proof};
 use crate::cache::entry::PurgeSeq;
 use crate::redis_link::RedisLink;
@@ -11,7 +10,7 @@ impl PurgeLog {
     #[must_use]
     pub fn id_of(&self, place: PurgeSeq, ticket: Option<Ticket>) -> PurgeId {
         let Some(ticket) = ticket else {
-            return PurgeId::Place(StreamId::at_least(place));
+            return PurgeId::of(place);
         };
         match self.pending.lock().place_of(ticket) {
             Some(id) => PurgeId::Place(id),

@@ -180,11 +180,11 @@ impl PurgeLog {
         let mut doubt = self.gap.doubt.lock();
         let blind = doubt
             .blind_since
-            .is_some_and(|since| now.duration_since(since) >= self.limits.blind);
+            .is_some_and(|since| now.duration_since(since) >= self.limits().blind);
         if !blind || (doubt.open && doubt.long) {
             return;
         }
-        let since = wall.checked_sub(self.limits.blind).unwrap_or(wall);
+        let since = wall.checked_sub(self.limits().blind).unwrap_or(wall);
         self.open_gap(&mut doubt, now, since, true);
         // Nobody waits for a Redis that has been away for so long.
         doubt.noticed = now.checked_sub(SETTLE).unwrap_or(now);
@@ -246,7 +246,7 @@ impl PurgeLog {
     /// Whether entries are in doubt.
     #[must_use]
     pub fn in_doubt(&self) -> bool {
-        self.limits.shared && {
+        self.is_shared() && {
             self.feel_pulse();
             self.gap.is_open()
         }

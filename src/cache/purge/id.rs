@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::announce::Ticket;
 use super::stream_id::StreamId;
+use crate::cache::entry::PurgeSeq;
 
 /// Name of a purge: its place in the log, or its place in the line of one popgate while Redis is away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,15 @@ pub enum PurgeId {
         /// Its place in line.
         ticket: Ticket,
     },
+}
+
+impl PurgeId {
+    /// The name of the purge at a place in the log. Where Redis has not named it yet, or places were counted
+    /// here beyond those that Redis gave, that of the place it was counted at.
+    #[must_use]
+    pub fn of(place: PurgeSeq) -> Self {
+        Self::Place(StreamId::at_least(place))
+    }
 }
 
 impl fmt::Display for PurgeId {

@@ -14,9 +14,10 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::time::SystemTime;
 
-use super::Verdict;
+use super::hit::Named;
 use super::pattern::{PATTERNS_MAX, Pattern};
-use super::request::Scope;
+use super::request::{PurgeKind, Scope};
+use super::{PurgeHit, Subject, Verdict};
 use crate::cache::entry::{Entry, PurgeSeq};
 use crate::cache::key::KeyHash;
 
@@ -157,28 +158,49 @@ impl Marks {
 
     /// What the purges say about an entry.
     pub(super) fn verdict(&self, entry: &Entry) -> Verdict {
-        let mut verdict = self.everything.verdict(entry.seq);
-        for key in hosts_over(&entry.host, self.domains) {
-            let marks = self.hosts.get(key).filter(|marks| entry.seq < marks.newest);
-            if let Some(marks) = marks {
-                verdict = verdict.and(marks.verdict(entry));
+        let mut verdict = Verdict::Valid;
+        self.each(&Subject::of(entry), |_, mark| {
+            verdict = verdict.and(mark.verdict(entry.seq));
+        });
+        verdict
+    }
+
+    /// The purges that hit `subject`, the widest scope first.
+    pub(super) fn hits(&self, subject: &Subject<'_>) -> Vec<PurgeHit> {
+        let mut hits = Vec::new();
+        self.each(subject, |named, mark| hits.extend(mark.hit(subject.seq, named)));
+        hits
+    }
+
+    /// Every mark in whose scope `subject` lies and that may hit it.
+    fn each<'a>(&'a self, subject: &Subject<'a>, mut found: impl FnMut(Named<'a>, &Mark)) {
+        if !self.everything.is_empty() {
+            found(Named::new(PurgeKind::Everything, "", ""), &self.everything);
+        }
+        for key in hosts_over(subject.host, self.domains) {
+            let marks = self.hosts.get_key_value(key);
+            if let Some((key, marks)) = marks.filter(|(_, marks)| subject.seq < marks.newest) {
+                marks.each(key, subject, &mut found);
             }
         }
         for known in &self.patterns {
-            let hits = known.mark.verdict(entry.seq);
-            if hits != Verdict::Valid
-                && covers(&known.host, &entry.host)
-                && known.pattern.matches(&entry.path, entry.query.as_deref())
+            if known.mark.verdict(subject.seq) != Verdict::Valid
+                && covers(&known.host, subject.host)
+                && known.pattern.matches(subject.path, subject.query)
             {
-                verdict = verdict.and(hits);
+                found(
+                    Named::new(PurgeKind::Regex, &known.host, &known.text),
+                    &known.mark,
+                );
             }
         }
-        if entry.seq < self.tags_newest {
-            for mark in entry.tags.iter().filter_map(|tag| self.tags.get(tag)) {
-                verdict = verdict.and(mark.verdict(entry.seq));
+        if subject.seq < self.tags_newest {
+            for tag in subject.tags {
+                if let Some(mark) = self.tags.get(tag) {
+                    found(Named::new(PurgeKind::Tag, "", tag), mark);
+                }
             }
         }
-        verdict
     }
 
     /// Every scope with its mark.
@@ -212,31 +234,31 @@ impl Marks {
 }
 
 impl HostMarks {
-    fn verdict(&self, entry: &Entry) -> Verdict {
-        let mut verdict = self.own.verdict(entry.seq);
-        if let Some(mark) = self.urls.get(&entry.base) {
-            verdict = verdict.and(mark.verdict(entry.seq));
+    fn each<'a>(&'a self, key: &'a str, subject: &Subject<'a>, found: &mut impl FnMut(Named<'a>, &Mark)) {
+        if !self.own.is_empty() {
+            found(Named::new(PurgeKind::Host, key, ""), &self.own);
         }
-        for length in self.lengths.range(..=entry.path.len()).copied() {
-            let mark = entry
-                .path
-                .get(..length)
-                .and_then(|start| self.prefixes.get(start));
-            if let Some(mark) = mark {
-                verdict = verdict.and(mark.verdict(entry.seq));
+        if let Some(mark) = self.urls.get(&subject.base) {
+            found(Named::new(PurgeKind::Url, key, subject.path), mark);
+        }
+        for length in self.lengths.range(..=subject.path.len()).copied() {
+            let start = subject.path.get(..length);
+            if let Some((prefix, mark)) = start.and_then(|start| self.prefixes.get_key_value(start)) {
+                found(Named::new(PurgeKind::Prefix, key, prefix), mark);
             }
         }
         if !self.paths.is_empty()
-            && let Some(mark) = self.paths.get(&*path_key(&entry.path))
+            && let Some((path, mark)) = self.paths.get_key_value(&*path_key(subject.path))
         {
-            verdict = verdict.and(mark.verdict(entry.seq));
+            found(Named::new(PurgeKind::Url, key, path), mark);
         }
         if !self.tags.is_empty() {
-            for mark in entry.tags.iter().filter_map(|tag| self.tags.get(tag)) {
-                verdict = verdict.and(mark.verdict(entry.seq));
+            for tag in subject.tags {
+                if let Some(mark) = self.tags.get(tag) {
+                    found(Named::new(PurgeKind::Tag, key, tag), mark);
+                }
             }
         }
-        verdict
     }
 
     /// Marks below the host's own.

@@ -43,6 +43,7 @@ fn entry(base: u128, seq: PurgeSeq) -> Entry {
         },
         seq,
         tags: Box::default(),
+        wire: Default::default(),
         searched: Default::default(),
     }
 }

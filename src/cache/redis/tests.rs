@@ -57,7 +57,7 @@ impl Node {
         ));
         let writer = Arc::clone(&tier);
         let tasks = vec![
-            tokio::spawn(async move { writer.run().await }),
+            tokio::spawn(async move { writer.run(std::future::pending()).await }),
             tokio::spawn(follow(
                 Arc::clone(&log),
                 link,
@@ -161,6 +161,7 @@ fn entry(slot: u128, body: usize, log: &PurgeLog) -> Entry {
         },
         seq: log.head(),
         tags: Box::default(),
+        wire: Default::default(),
         searched: Default::default(),
     }
 }

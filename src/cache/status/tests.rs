@@ -20,6 +20,7 @@ fn rfc9211_2_1_hit_with_ttl() {
         ..CacheStatus::new(Outcome::Hit)
     };
     assert_eq!(hit.member(), "popgate; hit; ttl=42");
+    assert_eq!(hit.member(), format!("{HIT_WITH_TTL}42"));
 }
 
 #[test]

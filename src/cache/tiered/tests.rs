@@ -29,6 +29,7 @@ fn cache_config() -> model::Cache {
         object_max: 32 << 20,
         lock_wait: Duration::from_secs(5),
         lock_age: Duration::from_secs(5),
+        lock_retries: 8,
         uncacheable_memory: Duration::from_secs(10),
         purges_max: 100,
         purge_log: None,
@@ -87,6 +88,7 @@ fn entry(tiered: &Tiered, base: u128, slot: KeyHash, body: &'static str, now: Sy
         },
         seq: tiered.head(),
         tags: ["home".into()].into(),
+        wire: Default::default(),
         searched: Default::default(),
     }
 }
@@ -235,7 +237,7 @@ async fn a_hard_purged_entry_is_gone_with_all_its_variants() {
     cache.tiered.purge(&url(1).hard()).await;
     assert!(cache.tiered.get(KeyHash(1), &encoding("br")).await.is_none());
     assert!(
-        cache.tiered.memory.object(slot).is_none(),
+        cache.tiered.parts.load().memory.object(slot).is_none(),
         "its memory is given back"
     );
 }
@@ -345,7 +347,7 @@ async fn stats_tell_what_is_held() {
     let cache = alone();
     cache.put(1, "hello");
     cache.tiered.purge(&url(1)).await;
-    cache.tiered.memory.run_pending();
+    cache.tiered.parts.load().memory.run_pending();
     let stats = cache.tiered.stats();
     assert_eq!(
         (stats.memory_entries, stats.purge_records, stats.writes_queued),

@@ -136,6 +136,14 @@ fn cache(out: &mut String, cache: &SiteCache) {
         }
     };
     row(out, "requests", directives);
+    let leaks = match cache.leak_check {
+        0 => "not looked for".to_owned(),
+        one_in => format!(
+            "looked for at one of {one_in} hits; a page that leaked passes for {}",
+            duration_text(cache.leak_pass)
+        ),
+    };
+    row(out, "leaks", &leaks);
     if cache.store_set_cookie {
         row(out, "insecure", "answers with Set-Cookie are stored");
     }

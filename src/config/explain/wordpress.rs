@@ -1,10 +1,14 @@
-//! What a site with `preset: wordpress` does beyond the others.
+//! The rules in force at a site with `preset: wordpress`: the preset's and the site's own.
 
 use std::time::Duration;
 
-use super::super::model::{NamePattern, UnknownParameters, Wordpress, WriteSnooping};
+use super::super::model::{UnknownParameters, Wordpress, WriteSnooping};
 use super::super::value::duration_text;
 use super::row;
+use crate::preset;
+
+/// Columns of a long list.
+const WIDTH: usize = 110;
 
 pub(super) fn rows(out: &mut String, rules: &Wordpress) {
     let writes = match rules.write_snooping {
@@ -13,51 +17,59 @@ pub(super) fn rows(out: &mut String, rules: &Wordpress) {
         WriteSnooping::Site => "purge the whole host, softly",
     };
     row(out, "writes", writes);
-    let unknown = match rules.unknown_parameters {
-        UnknownParameters::Store => {
-            format!(
-                "unknown ones are stored for {}",
-                duration_text(rules.ttl.unknown_parameters)
-            )
-        }
-        UnknownParameters::Pass => "unknown ones pass".to_owned(),
-    };
-    row(out, "parameters", &unknown);
-    let names = |list: &[NamePattern]| {
-        list.iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    for (name, said) in [
-        ("+ passing", names(&rules.bypass_parameters)),
-        ("+ dropped", names(&rules.ignore_parameters)),
-        ("+ known", names(&rules.known_parameters)),
-        ("+ cookies", names(&rules.bypass_cookies)),
-        ("- cookies", names(&rules.ignore_cookies)),
-        ("+ paths", paths(&rules.bypass_paths)),
-    ] {
-        if !said.is_empty() {
-            row(out, name, &said);
-        }
-    }
     row(out, "classes", &classes(rules));
+    row(out, "unlisted", &unlisted(rules));
     row(
         out,
         "slow",
         &format!(
-            "wp-admin, cron and writes may take {}; nonces live {}",
+            "wp-admin, cron and writes may take {}; nonces live {}, pages with one end an hour before them",
             duration_text(rules.admin_timeout),
             duration_text(rules.nonce_life)
         ),
     );
+    if rules.mobile {
+        row(out, "mobile", "telephones get pages of their own");
+    }
+    for rule in preset::wordpress_rules(rules)
+        .into_iter()
+        .filter(|rule| !rule.what.is_empty())
+    {
+        list(out, rule.name, rule.does, &rule.what);
+    }
 }
 
-fn paths(list: &[String]) -> String {
-    list.iter()
-        .map(|path| format!("/{path}/"))
-        .collect::<Vec<_>>()
-        .join(", ")
+/// What is done with a list, and the list below it, wrapped.
+fn list(out: &mut String, name: &str, does: &str, what: &[String]) {
+    row(out, name, &format!("{does}:"));
+    let mut line = String::new();
+    for item in what {
+        if !line.is_empty() && line.len() + item.len() + 1 > WIDTH {
+            row(out, "", &line);
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(item);
+    }
+    if !line.is_empty() {
+        row(out, "", &line);
+    }
+}
+
+fn unlisted(rules: &Wordpress) -> String {
+    let ttl = duration_text(rules.ttl.unknown_parameters);
+    let within = duration_text(rules.second_sight_within);
+    let kept = match rules.unknown_parameters {
+        UnknownParameters::SecondSight => {
+            format!("parameters make a page, stored for {ttl} when asked for twice within {within}")
+        }
+        UnknownParameters::Store => format!("parameters make a page, stored for {ttl}"),
+        UnknownParameters::Bypass => "parameters pass".to_owned(),
+        UnknownParameters::Drop => "parameters are dropped, but those of files".to_owned(),
+    };
+    format!("{kept}; at most {} of a path", rules.variants_max)
 }
 
 fn classes(rules: &Wordpress) -> String {
@@ -68,6 +80,7 @@ fn classes(rules: &Wordpress) -> String {
         said("feeds", ttl.feed),
         said("sitemaps", ttl.sitemap),
         said("REST", ttl.rest),
+        said("ajax", ttl.ajax),
         said("404", ttl.not_found),
         said("redirects", ttl.redirect),
         said("files", ttl.file),

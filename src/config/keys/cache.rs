@@ -28,14 +28,20 @@ pub static CACHE: Table = Table {
         key(
             "lock_wait",
             DURATION,
-            Value("5s"),
-            "Longest wait for another request's fill of the same key.",
+            Value("60s"),
+            "Longest wait for other requests' fetches of the same key; then a request fetches for itself.",
         ),
         key(
             "lock_age",
             DURATION,
             Value("5s"),
-            "Age after which a fill no longer holds others back.",
+            "Time from the head of an answer after which a fill that is still coming in no longer holds others back.",
+        ),
+        key(
+            "lock_retries",
+            integer(1, 1000),
+            Value("8"),
+            "When a fetch fails, this many of those who waited for it try again at once; if they fail too, the others get 503.",
         ),
         key(
             "uncacheable_memory",

@@ -74,6 +74,12 @@ pub static ROOT: Table = Table {
         key("shutdown", Map(&SHUTDOWN), Nothing, "How a stop goes."),
         key("log", Map(&LOG), Nothing, "Access log and messages."),
         key(
+            "lane",
+            Flag,
+            Value("true"),
+            "Answer ordinary HTTP/1.1 requests for fresh pages in memory before the engine sees them: the same answers for less work.",
+        ),
+        key(
             "threads",
             integer(0, 1024),
             Value("0"),

@@ -188,5 +188,18 @@ pub static SITE_CACHE: Table = Table {
             Value("true"),
             "Send `Cache-Status` and `X-Cache` to clients.",
         ),
+        key(
+            "leak_check",
+            Either(&[Word("off"), integer(1, 1_000_000_000)]),
+            Told("`off`; `wordpress`: `1000`"),
+            "One of so many hits is fetched again without cookies, in the background, and compared. A page that shows what only \
+             one person should see is taken out of the cache.",
+        ),
+        key(
+            "leak_pass",
+            DURATION,
+            Value("10m"),
+            "How long requests for such a page pass the cache.",
+        ),
     ],
 };

@@ -29,6 +29,20 @@ pub static WORDPRESS: Table = Table {
              forwarded with requests that may be cached.",
         ),
         key(
+            "vary_cookies",
+            List(&Text),
+            Value("[]"),
+            "Cookies that choose among the pages of a URL, each with its values: `pll_language=de|en`, \
+             `woocommerce_current_currency=EUR|USD`, `_lscache_vary=…`. They are part of the key and forwarded; requests with \
+             another value pass. At most 8.",
+        ),
+        key(
+            "mobile",
+            Flag,
+            Value("false"),
+            "Telephones, as WordPress' `wp_is_mobile` knows them, get pages of their own.",
+        ),
+        key(
             "bypass_paths",
             List(&UrlPath),
             Value("[]"),
@@ -54,9 +68,31 @@ pub static WORDPRESS: Table = Table {
         ),
         key(
             "unknown_parameters",
-            Choice(&["store", "pass"]),
-            Value("store"),
-            "URLs with a parameter that is on no list: stored for a short while (`ttl.unknown_parameters`), or passed.",
+            Choice(&["second_sight", "store", "bypass", "drop"]),
+            Value("second_sight"),
+            "URLs with a parameter that is on no list: stored for a short while (`ttl.unknown_parameters`) once they come a \
+             second time; stored at once; passed to the origin; or the parameter is dropped, as tracking parameters are \
+             (parameters of files stay).",
+        ),
+        key(
+            "second_sight_within",
+            DURATION,
+            Value("2m"),
+            "How soon a URL with such a parameter, or a search, must come again to be stored.",
+        ),
+        key(
+            "variants_max",
+            integer(1, 10_000),
+            Value("64"),
+            "Most URLs of one path, with such parameters or search terms, that are stored at a time; others are fetched each \
+             time until one of them has expired.",
+        ),
+        key(
+            "ajax_actions",
+            List(&Text),
+            Value("[]"),
+            "Actions of `admin-ajax.php` that are the same for everybody: answers to anonymous `GET …?action=NAME` are cached \
+             (`ttl.ajax`). All others pass.",
         ),
         key(
             "nonce_life",
@@ -105,6 +141,12 @@ pub static WORDPRESS_TTL: Table = Table {
             DURATION_OR_ZERO,
             Value("5m"),
             "301 and 308; at most 60 s where WordPress forbids caching.",
+        ),
+        key(
+            "ajax",
+            DURATION_OR_ZERO,
+            Value("1m"),
+            "Answers of `ajax_actions`, also where WordPress forbids caching.",
         ),
         key(
             "unknown_parameters",

@@ -17,6 +17,7 @@ pub(super) fn cache(root: &Map<'_>, kv: &Kv) -> Cache {
         object_max: map.size("object_max"),
         lock_wait: map.duration("lock_wait"),
         lock_age: map.duration("lock_age"),
+        lock_retries: map.count("lock_retries"),
         uncacheable_memory: map.duration("uncacheable_memory"),
         purges_max: map.count("purges_max"),
         purge_log: purge_log(&map, kv),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::model::{Preset, RequestDirectives, SiteCache};
 use super::super::reader::Map;
+use super::super::value::integer;
 
 /// Defaults that depend on the preset.
 struct Defaults {
@@ -11,6 +12,7 @@ struct Defaults {
     stale_while_revalidate: Duration,
     stale_if_error: Duration,
     request_directives: RequestDirectives,
+    leak_check: u32,
 }
 
 fn defaults(preset: Preset) -> Defaults {
@@ -21,14 +23,31 @@ fn defaults(preset: Preset) -> Defaults {
             stale_while_revalidate: Duration::ZERO,
             stale_if_error: Duration::ZERO,
             request_directives: RequestDirectives::Honour,
+            leak_check: 0,
         },
         Preset::Wordpress => Defaults {
             ttl: Duration::from_secs(300),
             stale_while_revalidate: DAY,
             stale_if_error: DAY,
             request_directives: RequestDirectives::Ignore,
+            leak_check: 1000,
         },
     }
+}
+
+/// One of how many hits is looked at; zero for none.
+fn leak_check(map: &Map<'_>, default: u32) -> u32 {
+    const MAX: u64 = 1_000_000_000;
+    let Some(field) = map.field("leak_check") else {
+        return default;
+    };
+    if field.word().is_some_and(|word| matches!(word, "off" | "false")) {
+        return 0;
+    }
+    let one_in = field.parse(|text| integer(text, 1, MAX));
+    one_in
+        .and_then(|one_in| u32::try_from(one_in).ok())
+        .unwrap_or(default)
 }
 
 /// How a site is cached.
@@ -49,6 +68,8 @@ pub(super) fn site_cache(map: &Map<'_>, preset: Preset) -> SiteCache {
         stale_with_s_maxage: map.flag("stale_with_s_maxage"),
         store_set_cookie: map.flag("insecure_store_set_cookie"),
         debug_headers: map.flag("debug_headers"),
+        leak_check: leak_check(map, defaults.leak_check),
+        leak_pass: map.duration("leak_pass"),
     };
     if cache.store_set_cookie
         && let Some(field) = map.field("insecure_store_set_cookie")

@@ -108,8 +108,12 @@ fn the_defaults_are_those_the_model_promises() {
         (256 << 20, 32 << 20)
     );
     assert_eq!(
-        (config.cache.lock_wait, config.cache.lock_age),
-        (seconds(5), seconds(5))
+        (
+            config.cache.lock_wait,
+            config.cache.lock_age,
+            config.cache.lock_retries
+        ),
+        (seconds(60), seconds(5), 8)
     );
     assert_eq!(
         (config.cache.uncacheable_memory, config.cache.purges_max),
@@ -154,7 +158,7 @@ fn the_defaults_are_those_the_model_promises() {
         json: false,
         queue_max: 8192,
     };
-    assert_eq!((config.log, config.threads), (log, 0));
+    assert_eq!((config.log, config.threads, config.lane), (log, 0, true));
     assert!(config.warnings.is_empty() && config.trusted_proxies.is_empty());
 }
 

@@ -2,11 +2,12 @@
 
 use http::{HeaderMap, header};
 
+use super::chosen::{Choice, choice};
 use super::text::php_name;
 use crate::config::{NamePattern, Wordpress};
 
 /// Begins of names that bypass, lower case: sessions, carts, logins of WordPress and widespread plugins.
-const BYPASS: [&str; 29] = [
+pub(super) const BYPASS: [&str; 29] = [
     "wordpress",
     "wp-",
     "wp_",
@@ -39,7 +40,7 @@ const BYPASS: [&str; 29] = [
 ];
 
 /// Names among those that say nothing about who asks.
-const HARMLESS: [&str; 6] = [
+pub(super) const HARMLESS: [&str; 6] = [
     "wordpress_test_cookie",
     "wp-settings-",
     "wp_lang",
@@ -48,9 +49,19 @@ const HARMLESS: [&str; 6] = [
     "wordpress_google_",
 ];
 
+/// Cookies that mean a person by their value, as people write them.
+pub(super) const WITH_VALUE: [&str; 6] = [
+    "woocommerce_items_in_cart≠0",
+    "woocommerce_cart_hash=…",
+    "edd_items_in_cart=…",
+    "_lscache_vary=commenter…",
+    "vip-go-cb=1",
+    "user_roles",
+];
+
 /// Set by plugins for everybody, without meaning a person: an answer that sets nothing else is stored
 /// without them.
-const STRIPPED_FROM_ANSWERS: [&str; 8] = [
+pub(super) const STRIPPED_FROM_ANSWERS: [&str; 8] = [
     "wfvt_",
     "wordfence_verifiedhuman",
     "pll_language",
@@ -63,14 +74,34 @@ const STRIPPED_FROM_ANSWERS: [&str; 8] = [
 
 /// Whether any `Cookie` of the request means a person.
 pub(super) fn bypass(rules: &Wordpress, headers: &HeaderMap) -> bool {
+    any(rules, headers, |_| true)
+}
+
+/// Names of the cookies that mean a person.
+pub(super) fn personal(rules: &Wordpress, headers: &HeaderMap) -> Vec<String> {
+    let mut names = Vec::new();
+    any(rules, headers, |name| {
+        names.push(name.to_owned());
+        false
+    });
+    names
+}
+
+/// Gives each cookie that means a person to `found`, until that says it is enough.
+fn any(rules: &Wordpress, headers: &HeaderMap, mut found: impl FnMut(&str) -> bool) -> bool {
     headers.get_all(header::COOKIE).iter().any(|field| {
         // Lossy on purpose: a byte that is no text must not hide the cookies beside it.
         String::from_utf8_lossy(field.as_bytes()).split(';').any(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = php_name(name.trim());
+            let (raw, name) = (name.trim(), php_name(name.trim()));
             let listed = |list: &[NamePattern]| list.iter().any(|pattern| pattern.matches(&name));
-            listed(&rules.bypass_cookies)
-                || !listed(&rules.ignore_cookies) && means_a_person(&name, value.trim())
+            let person = listed(&rules.bypass_cookies)
+                || match choice(rules, raw, value.trim()) {
+                    Choice::None => !listed(&rules.ignore_cookies) && means_a_person(&name, value.trim()),
+                    Choice::Nothing | Choice::Known => false,
+                    Choice::Unknown => true,
+                };
+            person && found(&name)
         })
     })
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, header};
 
+use crate::cache::policy::targeted::TARGETS;
 use crate::preset::Freshness;
 
 /// `Expires` that WordPress itself sends with every answer it does not want cached.
@@ -14,7 +15,7 @@ const CORE_EXPIRES: &str = "Wed, 11 Jan 1984 05:00:00 GMT";
 ///
 /// `Ok(None)`: none of them is there, or none can be read. `Err`: one of them forbids storing.
 pub(super) fn targeted(headers: &HeaderMap, now: SystemTime) -> Result<Option<Freshness>, &'static str> {
-    if headers.contains_key("cdn-cache-control") {
+    if TARGETS.iter().any(|name| headers.contains_key(name)) {
         return Ok(None);
     }
     if let Some(said) = surrogate_control(headers)? {

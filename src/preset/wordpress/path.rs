@@ -14,6 +14,8 @@ pub(super) enum PathVerdict {
     Never,
     /// Two parties may read it differently; never looked up, never stored.
     Ambiguous,
+    /// `admin-ajax.php`, whose action is in the query.
+    Ajax,
     /// The REST API with its route, lower case, without slashes at the ends.
     Rest(String),
     /// Something that a visitor's cookies may change.
@@ -23,7 +25,7 @@ pub(super) enum PathVerdict {
 }
 
 /// Segments that make a path personal, wherever they stand. Sorted.
-const NEVER: [&str; 51] = [
+pub(super) const NEVER: [&str; 51] = [
     "account",
     "addons",
     "afrekenen",
@@ -81,13 +83,13 @@ const NEVER: [&str; 51] = [
 const FILE_TREES: [&str; 2] = ["wp-content", "wp-includes"];
 
 /// Folders of `wp-content` whose files come with code and are nobody's.
-const PUBLIC_FOLDERS: [&str; 3] = ["cache", "plugins", "themes"];
+pub(super) const PUBLIC_FOLDERS: [&str; 3] = ["cache", "plugins", "themes"];
 
 /// Folders of uploads that hold what was paid for.
-const SOLD_FOLDERS: [&str; 2] = ["edd", "woocommerce_uploads"];
+pub(super) const SOLD_FOLDERS: [&str; 2] = ["edd", "woocommerce_uploads"];
 
 /// Folders of `wp-admin` that hold files only.
-const ADMIN_FILES: [&str; 3] = ["css", "images", "js"];
+pub(super) const ADMIN_FILES: [&str; 3] = ["css", "images", "js"];
 
 /// Reads a path as received. `never` are the site's own rules: segments with slashes between them.
 pub(super) fn classify(raw: &str, never: &[String]) -> PathVerdict {
@@ -152,6 +154,7 @@ fn is_ambiguous(raw: &str, decoded: &str) -> bool {
 
 fn admin(rest: &[&str]) -> PathVerdict {
     match rest {
+        ["admin-ajax.php"] => PathVerdict::Ajax,
         ["load-styles.php" | "load-scripts.php"] => PathVerdict::PublicFile(PageClass::AdminAsset),
         [folder, .., name] if ADMIN_FILES.contains(folder) => public_file(rest, name),
         _ => PathVerdict::Never,

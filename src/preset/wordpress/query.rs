@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::text::{decode, hex_pair, php_name};
-use crate::config::{NamePattern, Wordpress};
+use crate::config::{NamePattern, UnknownParameters, Wordpress};
 use crate::preset::PageClass;
 
 pub(super) mod lists;
@@ -46,8 +46,9 @@ enum Rule {
 /// Normalises a query: tracking parameters dropped, the rest sorted by name (same names keep their order,
 /// the last one wins in PHP), percent-encoding in one spelling, values untouched.
 ///
-/// Normalising twice gives the same text.
-pub(super) fn normalise(rules: &Wordpress, raw: &str) -> Result<Query, &'static str> {
+/// Normalising twice gives the same text. `may_drop`: what no list names is dropped where the site says so.
+pub(super) fn normalise(rules: &Wordpress, raw: &str, may_drop: bool) -> Result<Query, &'static str> {
+    let drops_unknown = may_drop && rules.unknown_parameters == UnknownParameters::Drop;
     let mut query = Query {
         text: None,
         unknown: Unknown::Absent,
@@ -64,6 +65,7 @@ pub(super) fn normalise(rules: &Wordpress, raw: &str) -> Result<Query, &'static 
             Rule::Strip => continue,
             Rule::Bypass => return Err("query"),
             Rule::Keyed => note(&mut query, &name, value)?,
+            Rule::Unknown if drops_unknown => continue,
             Rule::Unknown => query.unknown = Unknown::Present,
         }
         kept.push((raw_name, pair));
@@ -109,6 +111,16 @@ fn rule(rules: &Wordpress, name: &str) -> Rule {
     } else {
         Rule::Unknown
     }
+}
+
+/// The decoded value of a parameter that occurs once, under whatever spelling PHP takes for its name.
+pub(super) fn only_value(raw: &str, name: &str) -> Option<String> {
+    let mut values = raw.split('&').filter_map(|pair| {
+        let (raw_name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (php_name(&decode(raw_name, true)) == name).then(|| decode(value, true).into_owned())
+    });
+    let value = values.next()?;
+    values.next().is_none().then_some(value)
 }
 
 /// Notes what a known parameter says.

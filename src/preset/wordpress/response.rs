@@ -62,7 +62,7 @@ fn decide(
     Ok(StoreRule {
         freshness,
         ttl_max: [request.ttl_max, status_max].into_iter().flatten().min(),
-        no_stale: class == PageClass::Search || status.is_redirection() || status.is_client_error(),
+        no_stale: request.made_up.is_some() || status.is_redirection() || status.is_client_error(),
         strip_set_cookie,
     })
 }
@@ -80,7 +80,7 @@ fn storable_status(status: StatusCode) -> bool {
 fn real_class(class: PageClass, status: StatusCode, media_type: &str) -> Result<PageClass, &'static str> {
     let is_page = files::is_page(media_type);
     match class {
-        PageClass::Favicon => Ok(class),
+        PageClass::Favicon | PageClass::Ajax => Ok(class),
         _ if status != StatusCode::OK => Ok(if is_page { PageClass::Html } else { class }),
         PageClass::Static { kind, .. } if !files::agrees(kind, media_type) => Err("content-type"),
         PageClass::Feed
@@ -143,6 +143,7 @@ fn core_nocache(
         return None;
     }
     let ttl = match status.as_u16() {
+        200 if class == PageClass::Ajax => rules.ttl.ajax,
         404 => rules.ttl.not_found,
         301 => rules.ttl.redirect.min(MINUTE),
         _ => return None,
@@ -173,6 +174,7 @@ fn default_ttl(
         (200 | 203, PageClass::Html) if files::is_page(media_type) => site.ttl,
         (200 | 203, PageClass::Search) => dynamic(of.search),
         (200 | 203, PageClass::Rest) => dynamic(of.rest),
+        (200 | 203, PageClass::Ajax) => dynamic(of.ajax),
         (200 | 203, PageClass::Feed) => dynamic(of.feed),
         (200 | 203, PageClass::Sitemap) => dynamic(of.sitemap),
         (200 | 203, PageClass::Robots) => dynamic(HOUR),

@@ -3,7 +3,7 @@
 use http::{HeaderMap, header};
 
 /// Routes (and all below) that are personal, that act, or that name people.
-const NEVER: [&str; 13] = [
+pub(super) const NEVER: [&str; 13] = [
     "batch",
     "contact-form-7",
     "elementor",
@@ -20,7 +20,7 @@ const NEVER: [&str; 13] = [
 ];
 
 /// Exceptions to those: the shop's catalogue.
-const CATALOGUE: [&str; 2] = ["wc/store/products", "wc/store/v1/products"];
+pub(super) const CATALOGUE: [&str; 2] = ["wc/store/products", "wc/store/v1/products"];
 
 /// Refuses a REST request that is not anonymous reading. `route` in lower case without slashes at its ends.
 pub(super) fn check(route: &str, headers: &HeaderMap) -> Result<(), &'static str> {

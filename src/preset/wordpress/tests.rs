@@ -8,6 +8,7 @@ use crate::config::{Preset, Wordpress};
 use crate::preset::{CacheRequest, PageClass, RequestFacts, RequestVerdict, Rules, request};
 
 mod answers;
+mod browser_rules;
 mod cookie_rules;
 mod path_rules;
 mod properties;
@@ -41,13 +42,21 @@ fn get(target: &str, pairs: &[(&str, &str)]) -> RequestVerdict {
 }
 
 fn ask(method: &Method, target: &str, pairs: &[(&str, &str)]) -> RequestVerdict {
+    ask_with(&DEFAULTS, method, target, pairs)
+}
+
+/// As [`ask`], at a site with rules of its own.
+fn ask_with(wordpress: &Wordpress, method: &Method, target: &str, pairs: &[(&str, &str)]) -> RequestVerdict {
     let (path, query) = match target.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (target, None),
     };
     let headers = headers(pairs);
     request(
-        plain(),
+        Rules {
+            preset: Preset::Wordpress,
+            wordpress,
+        },
         &RequestFacts {
             method,
             path,
@@ -146,6 +155,38 @@ fn headers_that_overrule_never_reach_the_origin() {
                 &HeaderName::from_static(name)
             ));
         }
+    }
+}
+
+#[test]
+fn the_rules_in_force_name_those_of_the_preset_and_of_the_site() {
+    let rules = Wordpress {
+        bypass_paths: vec!["club".to_owned()],
+        bypass_cookies: vec![crate::config::NamePattern::parse("club_*").unwrap()],
+        ajax_actions: vec!["load_more".to_owned()],
+        ..Wordpress::default()
+    };
+    let said: Vec<String> = crate::preset::wordpress_rules(&rules)
+        .into_iter()
+        .flat_map(|rule| rule.what)
+        .collect();
+    for rule in [
+        "/club/",
+        "/wp-admin/",
+        "/cart/",
+        "admin-ajax.php?action=load_more",
+        "wp/v2/users",
+        "club_*",
+        "comment_author*",
+        "woocommerce_items_in_cart≠0",
+        "wordpress_test_cookie*",
+        "fbclid",
+        "utm_*",
+        "add-to-cart",
+        "per_page",
+        "x-original-url",
+    ] {
+        assert!(said.iter().any(|said| said == rule), "{rule} {said:?}");
     }
 }
 

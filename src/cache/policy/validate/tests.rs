@@ -264,3 +264,19 @@ fn rfc9111_4_3_5_head_shows_the_same_representation_by_validators_and_length() {
     let without = headers(&[("content-length", "5")]);
     assert!(is_same_by_head(&without, &headers(&[])));
 }
+
+#[test]
+fn a_tag_that_was_weakened_on_the_way_is_asked_about_in_its_first_form() {
+    let asked = |value: &str| {
+        without_weakness(&headers(&[("if-none-match", value)])).map(|line| String::from_utf8(line).unwrap())
+    };
+    assert_eq!(asked("W/\"a\"").as_deref(), Some("\"a\""));
+    assert_eq!(
+        asked("\"x\", W/\"a,b\" , W/\"\"").as_deref(),
+        Some("\"x\", \"a,b\", \"\"")
+    );
+    assert_eq!(asked("\"a\""), None);
+    assert_eq!(asked("*"), None);
+    assert!(weakly_same(b"W/\"a\"", b"\"a\""));
+    assert!(!weakly_same(b"W/\"a\"", b"\"b\""));
+}

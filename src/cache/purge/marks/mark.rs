@@ -2,9 +2,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::Stamp;
+use super::{Stamp, host_of};
 use crate::cache::entry::PurgeSeq;
-use crate::cache::purge::Verdict;
+use crate::cache::purge::hit::Named;
+use crate::cache::purge::{PurgeHit, PurgeId, Verdict};
 
 /// A purge in the log and on the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +102,24 @@ impl Mark {
         } else {
             Verdict::Valid
         }
+    }
+
+    /// What to tell about it if it hit an entry whose fetch began at `seq`.
+    pub(super) fn hit(&self, seq: PurgeSeq, named: Named<'_>) -> Option<PurgeHit> {
+        let (last, since) = match self.verdict(seq) {
+            Verdict::Valid => return None,
+            Verdict::Stale { at } => (self.last, at),
+            Verdict::Gone => (self.hard, self.hard.at),
+        };
+        Some(PurgeHit {
+            kind: Some(named.kind),
+            host: (!named.host.is_empty()).then(|| host_of(named.host)),
+            name: named.name.into(),
+            id: Some(PurgeId::of(last.seq)),
+            at: last.at,
+            since,
+            hard: last == self.hard,
+        })
     }
 }
 

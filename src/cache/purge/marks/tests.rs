@@ -31,6 +31,7 @@ fn entry(base: u128, host: &str, path: &str, tags: &[&str], seq: u64) -> Entry {
         },
         seq: PurgeSeq(seq),
         tags: tags.iter().map(|tag| Box::from(*tag)).collect(),
+        wire: Default::default(),
         searched: Default::default(),
     }
 }

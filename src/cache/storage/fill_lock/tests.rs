@@ -6,13 +6,14 @@ use parking_lot::Mutex;
 
 use super::*;
 use crate::cache::purge::{PurgeLimits, PurgeLog};
-use crate::cache::storage::{Lookup, engine_key};
+use crate::cache::storage::{Fetching, Lookup, engine_key};
 use crate::cache::{Entry, KeyHash, Times};
 use crate::config::{Preset, model};
 use crate::preset::PageClass;
 use crate::telemetry::metrics::Metrics;
 
 const AGE: Duration = Duration::from_secs(5);
+const RETRIES: usize = 2;
 
 struct Cache {
     lock: FillLock,
@@ -40,6 +41,7 @@ fn cache() -> Cache {
         object_max: 1 << 20,
         lock_wait: AGE,
         lock_age: AGE,
+        lock_retries: RETRIES,
         uncacheable_memory: AGE,
         purges_max: 100,
         purge_log: None,
@@ -47,7 +49,15 @@ fn cache() -> Cache {
     let log = PurgeLog::new(limits, clock.clone(), Arc::clone(&metrics));
     let tiers = Tiered::new("t", &config, None, log, &metrics, clock.clone(), only_root);
     Cache {
-        lock: FillLock::new(AGE, Arc::clone(&tiers), clock),
+        lock: FillLock::new(
+            LockTerms {
+                age: AGE,
+                retries: RETRIES,
+            },
+            Arc::clone(&tiers),
+            clock,
+            metrics,
+        ),
         tiers,
         now,
     }
@@ -59,6 +69,7 @@ impl Cache {
         engine_key(Arc::new(Lookup {
             base: KeyHash(1),
             root: KeyHash(1),
+            site: "blog.example".into(),
             host: "blog.example".into(),
             path: "/".into(),
             query: None,
@@ -69,6 +80,7 @@ impl Cache {
             class: PageClass::Any,
             found: Mutex::new(found),
             varies: false.into(),
+            fetching: Fetching::default(),
         }))
     }
 
@@ -92,6 +104,7 @@ impl Cache {
             },
             seq: self.tiers.head(),
             tags: [].into(),
+            wire: Default::default(),
             searched: Default::default(),
         };
         self.tiers.put(entry, &[]);
@@ -152,4 +165,131 @@ fn a_request_that_wants_validation_fetches_though_the_object_is_fresh() {
     let cache = cache();
     let fresh = cache.fill(Duration::from_secs(60));
     assert!(cache.may_fetch(&cache.looked(Some(fresh)), true));
+}
+
+impl Cache {
+    fn fetch(&self, key: &CacheKey) -> WritePermit {
+        match self.lock.lock(key, false) {
+            Locked::Write(permit) => permit,
+            Locked::Read(_) => panic!("this one may fetch"),
+        }
+    }
+
+    fn wait(&self, key: &CacheKey) -> ReadLock {
+        match self.lock.lock(key, false) {
+            Locked::Read(lock) => lock,
+            Locked::Write(_) => panic!("this one waits"),
+        }
+    }
+
+    fn fail(&self, key: &CacheKey, permit: WritePermit) {
+        let fetching = &lookup_of(key).unwrap().fetching;
+        fetching.failed.store(true, Ordering::Relaxed);
+        self.lock.release(key, permit, LockStatus::TransientError);
+    }
+
+    fn is_given_up(key: &CacheKey) -> bool {
+        lookup_of(key).unwrap().fetching.given_up.load(Ordering::Relaxed)
+    }
+
+    /// A fetch that failed, and those who waited for it.
+    fn failed(&self, waiters: usize) -> Vec<CacheKey> {
+        let leader = self.looked(None);
+        let permit = self.fetch(&leader);
+        let waiters: Vec<CacheKey> = (0..waiters).map(|_| self.looked(None)).collect();
+        for key in &waiters {
+            self.wait(key);
+        }
+        self.fail(&leader, permit);
+        waiters
+    }
+}
+
+#[test]
+fn after_a_failed_fetch_some_try_again_at_once_and_the_others_get_the_error_with_them() {
+    let cache = cache();
+    let waiters = cache.failed(4);
+    let tries: Vec<_> = waiters[..RETRIES].iter().map(|key| cache.fetch(key)).collect();
+    let late: Vec<_> = waiters[RETRIES..].iter().map(|key| cache.wait(key)).collect();
+    for (key, permit) in waiters.iter().zip(tries) {
+        assert!(late.iter().all(ReadLock::locked));
+        cache.fail(key, permit);
+    }
+    for (key, lock) in waiters[RETRIES..].iter().zip(late) {
+        assert_eq!(lock.lock_status(), LockStatus::TransientError);
+        let permit = cache.fetch(key);
+        assert!(Cache::is_given_up(key));
+        cache.lock.release(key, permit, LockStatus::TransientError);
+    }
+    assert!(!Cache::is_given_up(&waiters[0]));
+}
+
+#[test]
+fn after_a_failed_fetch_one_success_is_everyone_s() {
+    let cache = cache();
+    let waiters = cache.failed(3);
+    let tries: Vec<_> = waiters[..RETRIES].iter().map(|key| cache.fetch(key)).collect();
+    let late = cache.wait(&waiters[RETRIES]);
+    let mut tries = waiters.iter().zip(tries);
+    let (key, permit) = tries.next().unwrap();
+    cache.fill(Duration::from_secs(60));
+    cache.lock.release(key, permit, LockStatus::Done);
+    assert_eq!(late.lock_status(), LockStatus::Done);
+    assert!(!cache.may_fetch(&waiters[RETRIES], false));
+    assert!(!Cache::is_given_up(&waiters[RETRIES]));
+    let (key, permit) = tries.next().unwrap();
+    cache.fail(key, permit);
+}
+
+#[test]
+fn those_who_come_after_a_failed_fetch_have_nothing_to_do_with_it() {
+    let cache = cache();
+    let waiters = cache.failed(1);
+    let newcomer = cache.looked(None);
+    let permit = cache.fetch(&newcomer);
+    cache.lock.release(&newcomer, permit, LockStatus::Done);
+    let permit = cache.fetch(&waiters[0]);
+    cache.lock.release(&waiters[0], permit, LockStatus::Done);
+}
+
+#[test]
+fn a_client_that_leaves_is_followed_by_one_other() {
+    let cache = cache();
+    let (leader, second, third) = (cache.looked(None), cache.looked(None), cache.looked(None));
+    let permit = cache.fetch(&leader);
+    let waiting = [cache.wait(&second), cache.wait(&third)];
+    cache.lock.release(&leader, permit, LockStatus::TransientError);
+    assert!(waiting.iter().all(|lock| !lock.locked()));
+    let permit = cache.fetch(&second);
+    cache.wait(&third);
+    cache.lock.release(&second, permit, LockStatus::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_body_that_is_slow_to_come_lets_the_waiters_go() {
+    let cache = cache();
+    let (leader, second) = (cache.looked(None), cache.looked(None));
+    let permit = cache.fetch(&leader);
+    let waiting = cache.wait(&second);
+    tokio::time::sleep(AGE * 10).await;
+    assert!(waiting.locked(), "the origin has not begun to answer");
+    let flight = lookup_of(&leader)
+        .unwrap()
+        .fetching
+        .flight
+        .lock()
+        .clone()
+        .unwrap();
+    flight.reached(Phase::Filling);
+    tokio::time::sleep(AGE / 2).await;
+    assert!(waiting.locked());
+    tokio::time::sleep(AGE).await;
+    assert_eq!(waiting.lock_status(), LockStatus::AgeTimeout);
+    let instead = cache.fetch(&second);
+    let third = cache.looked(None);
+    let waiting = cache.wait(&third);
+    cache.lock.release(&leader, permit, LockStatus::Done);
+    assert!(waiting.locked(), "the slow one's end is not the new one's");
+    cache.lock.release(&second, instead, LockStatus::Done);
+    assert!(!waiting.locked());
 }

@@ -33,6 +33,8 @@ fn site() -> SiteCache {
         stale_with_s_maxage: true,
         store_set_cookie: false,
         debug_headers: true,
+        leak_check: 0,
+        leak_pass: Duration::from_secs(600),
     }
 }
 
@@ -172,6 +174,45 @@ fn core_marks_its_404_and_301_uncacheable_yet_they_hold_off_a_storm() {
 }
 
 #[test]
+fn an_action_of_admin_ajax_that_is_listed_is_shared_though_core_says_otherwise() {
+    let request = CacheRequest {
+        class: PageClass::Ajax,
+        ..cached("/", &[])
+    };
+    let mut pairs = vec![HTML];
+    pairs.extend(CORE_NOCACHE);
+    let stored = |status| match rule(&request, status, &pairs) {
+        ResponseRule::Store(rule) => Ok(rule.freshness),
+        ResponseRule::Refuse(reason) => Err(reason),
+    };
+    assert_eq!(stored(200), Ok(fixed(60)));
+    assert_eq!(stored(400), Err("status"));
+    let private = rule(&request, 200, &[HTML, ("cache-control", "private")]);
+    assert_eq!(private, ResponseRule::Refuse("private"));
+    // A piece of a page is no page.
+    let piece = |text: &str| {
+        body_check(
+            plain(),
+            PageClass::Ajax,
+            StatusCode::OK,
+            &headers(&pairs),
+            text.as_bytes(),
+            now(),
+        )
+    };
+    assert_eq!(piece("<li>a</li>"), Ok(None));
+    assert!(matches!(piece("<li data-nonce=\"x\">a</li>"), Ok(Some(_))));
+}
+
+#[test]
+fn a_made_up_url_is_never_served_stale() {
+    for target in ["/?who-knows=1", "/?s=lorem"] {
+        assert!(stored(target, 200, &[HTML]).no_stale, "{target}");
+    }
+    assert!(!stored("/", 200, &[HTML]).no_stale);
+}
+
+#[test]
 fn not_found_is_forgotten_within_a_minute_and_never_served_stale() {
     let rule = stored("/nope/", 404, &[HTML, ("cache-control", "max-age=9999")]);
     assert_eq!(rule.ttl_max, Some(Duration::from_secs(60)));
@@ -222,12 +263,15 @@ fn x_accel_expires_is_seconds_an_instant_or_a_refusal() {
 
 #[test]
 fn cdn_cache_control_goes_before_both_and_is_left_to_policy() {
-    let pairs = [
-        HTML,
-        ("cdn-cache-control", "max-age=5"),
-        ("x-accel-expires", "30"),
-    ];
-    assert_eq!(stored("/", 200, &pairs).freshness, default(420));
+    for name in ["cdn-cache-control", "popgate-cdn-cache-control"] {
+        let pairs = [
+            HTML,
+            (name, "max-age=5"),
+            ("surrogate-control", "max-age=20"),
+            ("x-accel-expires", "30"),
+        ];
+        assert_eq!(stored("/", 200, &pairs).freshness, default(420), "{name}");
+    }
 }
 
 #[test]
@@ -299,6 +343,7 @@ fn headers_for_the_gateway_stay_inside() {
         "x-powered-by",
         "surrogate-key",
         "x-litespeed-tag",
+        "lsc-cookie",
         "x-accel-redirect",
     ] {
         assert!(
@@ -367,9 +412,32 @@ fn a_nonce_caps_the_life_of_its_page() {
 }
 
 #[test]
-fn an_encoded_page_lives_as_if_it_held_a_nonce() {
-    let pairs = [HTML, ("content-encoding", "gzip")];
-    assert!(matches!(check(200, &pairs, "\u{1f}", now()), Ok(Some(_))));
+fn a_page_that_cannot_be_read_lives_as_if_it_held_a_nonce() {
+    for coding in ["br", "gzip"] {
+        let pairs = [HTML, ("content-encoding", coding)];
+        assert!(
+            matches!(check(200, &pairs, "\u{1f}", now()), Ok(Some(_))),
+            "{coding}"
+        );
+    }
+}
+
+#[test]
+fn a_page_that_came_compressed_is_read_all_the_same() {
+    use std::io::Write as _;
+    let zipped = |text: &str| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let check = |text: &str| {
+        let headers = headers(&[HTML, ("content-encoding", "gzip")]);
+        let body = zipped(text);
+        body_check(plain(), PageClass::Html, StatusCode::OK, &headers, &body, now())
+    };
+    assert_eq!(check(&page("")), Ok(None));
+    assert!(matches!(check(&page("var wpApiSettings")), Ok(Some(_))));
+    assert_eq!(check(&"x".repeat(1000)), Err("open-page"));
 }
 
 #[test]

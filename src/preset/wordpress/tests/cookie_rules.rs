@@ -1,6 +1,10 @@
 //! Cookies.
 
-use super::{bypassed, cached};
+use http::Method;
+
+use super::{ask_with, bypassed, cached};
+use crate::config::{VaryCookie, Wordpress};
+use crate::preset::{Chosen, RequestVerdict};
 
 const PERSONAL: [&str; 36] = [
     "wordpress_logged_in_0123456789abcdef0123456789abcdef=admin%7C1",
@@ -81,6 +85,90 @@ fn cookies_that_say_nothing_about_identity_are_stripped() {
     ] {
         assert!(cached("/", &[("cookie", cookie)]).strip_cookies, "{cookie}");
     }
+}
+
+/// A site whose pages depend on a language and on groups of visitors.
+fn multilingual() -> Wordpress {
+    Wordpress {
+        vary_cookies: ["pll_language=de|en", "_lscache_vary=abc"]
+            .map(|text| VaryCookie::parse(text).unwrap())
+            .into(),
+        ..Wordpress::default()
+    }
+}
+
+fn chosen(rules: &Wordpress, pairs: &[(&str, &str)]) -> Result<Chosen, &'static str> {
+    match ask_with(rules, &Method::GET, "/", pairs) {
+        RequestVerdict::Cache(request) => Ok(request.chosen),
+        RequestVerdict::Bypass(reason) => Err(reason),
+    }
+}
+
+#[test]
+fn a_cookie_that_chooses_is_in_the_key_and_forwarded_alone() {
+    let rules = multilingual();
+    let of = |cookie: &str| chosen(&rules, &[("cookie", cookie)]);
+    let german = Chosen {
+        key: vec![("cookie pll_language".to_owned(), "de".to_owned())],
+        cookies: "pll_language=de".to_owned(),
+    };
+    assert_eq!(of("_ga=1; pll_language=de; x=y"), Ok(german.clone()));
+    // PHP takes the first of a name.
+    assert_eq!(of("pll_language=de; pll_language=en"), Ok(german));
+    let both = of("pll_language=en; _lscache_vary=abc").unwrap();
+    assert_eq!(both.cookies, "_lscache_vary=abc; pll_language=en");
+    assert_eq!(both, of("_lscache_vary=abc; pll_language=en").unwrap());
+    assert_eq!(of("pll_language=; _ga=1"), Ok(Chosen::default()));
+    assert_eq!(
+        chosen(&Wordpress::default(), &[("cookie", "pll_language=de")]),
+        Ok(Chosen::default())
+    );
+}
+
+#[test]
+fn a_cookie_that_chooses_what_nobody_named_passes() {
+    let rules = multilingual();
+    for cookie in [
+        "pll_language=fr",
+        "pll_language=de; pll_language=fr",
+        // The application may take these for another cookie, or for none.
+        "PLL_LANGUAGE=de",
+        "pll.language=de",
+        "pll_language[x]=de",
+        "pll_language=d%65",
+        "_lscache_vary=commenter",
+        "pll_language=de; wordpress_logged_in_1=x",
+    ] {
+        assert_eq!(chosen(&rules, &[("cookie", cookie)]), Err("cookie"), "{cookie}");
+    }
+}
+
+#[test]
+fn telephones_have_pages_of_their_own_where_the_site_says_so() {
+    let rules = Wordpress {
+        mobile: true,
+        ..Wordpress::default()
+    };
+    let device = |pairs: &[(&str, &str)]| chosen(&rules, pairs).unwrap().key[0].1.clone();
+    let (phone, desk) = (
+        "Mozilla/5.0 (Linux; Android 14) Mobile",
+        "Mozilla/5.0 (X11; Linux)",
+    );
+    assert_eq!(
+        device(&[("user-agent", phone)]),
+        device(&[("user-agent", "Opera Mini/9")])
+    );
+    assert_ne!(device(&[("user-agent", phone)]), device(&[("user-agent", desk)]));
+    assert_eq!(device(&[("user-agent", desk)]), device(&[]));
+    // Releases differ in which of the two they believe.
+    assert_ne!(
+        device(&[("user-agent", desk), ("sec-ch-ua-mobile", "?1")]),
+        device(&[("user-agent", desk)])
+    );
+    assert_eq!(
+        chosen(&Wordpress::default(), &[("user-agent", phone)]),
+        Ok(Chosen::default())
+    );
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! Paths.
 
-use super::{bypassed, cached};
-use crate::preset::{FileKind, PageClass};
+use http::Method;
+
+use super::{ask_with, bypassed, cached};
+use crate::config::Wordpress;
+use crate::preset::{FileKind, PageClass, RequestVerdict};
 
 #[test]
 fn personal_paths_are_never_cached_at_any_depth() {
@@ -175,6 +178,55 @@ fn rest_is_cached_only_for_anonymous_reading() {
     ] {
         assert_eq!(cached(target, &[]).class, PageClass::Rest, "{target}");
     }
+}
+
+#[test]
+fn actions_of_admin_ajax_pass_unless_the_site_lists_them() {
+    let rules = Wordpress {
+        ajax_actions: vec!["load_more".to_owned()],
+        ..Wordpress::default()
+    };
+    let get = |target: &str, pairs: &[(&str, &str)]| ask_with(&rules, &Method::GET, target, pairs);
+    let listed = get("/de/wp-admin/admin-ajax.php?page=2&action=load_more", &[]);
+    let RequestVerdict::Cache(request) = listed else {
+        panic!("{listed:?}")
+    };
+    assert_eq!(request.class, PageClass::Ajax);
+    assert_eq!(request.query.as_deref(), Some("action=load_more&page=2"));
+    assert!(request.made_up.is_some());
+    for (target, pairs, reason) in [
+        ("?action=heartbeat", &[][..], "path"),
+        ("", &[], "path"),
+        ("?action=load_more&action=heartbeat", &[], "path"),
+        ("?action=load_more&act%69on=heartbeat", &[], "path"),
+        (
+            "?action[]=load_more",
+            &[("origin", "https://elsewhere.example")],
+            "path",
+        ),
+        (
+            "?action=load_more",
+            &[("origin", "https://elsewhere.example")],
+            "path",
+        ),
+        (
+            "?action=load_more",
+            &[("cookie", "wordpress_logged_in_1=x")],
+            "cookie",
+        ),
+        ("?action=load_more&nonce=abcdef0123", &[], "query"),
+    ] {
+        let target = format!("/wp-admin/admin-ajax.php{target}");
+        assert_eq!(get(&target, pairs), RequestVerdict::Bypass(reason), "{target}");
+    }
+    let post = ask_with(
+        &rules,
+        &Method::POST,
+        "/wp-admin/admin-ajax.php?action=load_more",
+        &[],
+    );
+    assert_eq!(post, RequestVerdict::Bypass("method"));
+    assert_eq!(bypassed("/wp-admin/admin-ajax.php?action=load_more", &[]), "path");
 }
 
 #[test]

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use super::{bypassed, cached};
-use crate::preset::PageClass;
+use http::Method;
+
+use super::{ask_with, bypassed, cached};
+use crate::config::{UnknownParameters, Wordpress};
 use crate::preset::wordpress::query::lists;
+use crate::preset::{MadeUp, PageClass, RequestVerdict};
 
 #[test]
 fn tracking_parameters_are_dropped_and_the_rest_sorted() {
@@ -71,6 +74,57 @@ fn unknown_parameters_are_keyed_for_a_minute_at_most() {
     assert_eq!(request.query.as_deref(), Some("who-knows=1"));
     assert_eq!(request.ttl_max, Some(Duration::from_secs(60)));
     assert_eq!(cached("/?p=7", &[]).ttl_max, None);
+}
+
+#[test]
+fn what_anybody_can_make_up_is_stored_when_it_comes_again() {
+    let second_sight = MadeUp {
+        seen_within: Some(Duration::from_secs(120)),
+        variants_max: 64,
+    };
+    for target in [
+        "/?who-knows=1",
+        "/?s=lorem",
+        "/shop/?s=lorem&utm_source=x",
+        "/feed/?x=1",
+    ] {
+        assert_eq!(cached(target, &[]).made_up, Some(second_sight), "{target}");
+    }
+    for target in [
+        "/",
+        "/?p=7",
+        "/?utm_source=x",
+        "/wp-content/themes/t/a.css?20240101",
+    ] {
+        assert_eq!(cached(target, &[]).made_up, None, "{target}");
+    }
+}
+
+#[test]
+fn a_site_says_what_becomes_of_unknown_parameters() {
+    let with = |unknown_parameters, target: &str| {
+        let rules = Wordpress {
+            unknown_parameters,
+            ..Wordpress::default()
+        };
+        ask_with(&rules, &Method::GET, target, &[])
+    };
+    let kept = |verdict| match verdict {
+        RequestVerdict::Cache(request) => (request.query, request.made_up),
+        RequestVerdict::Bypass(reason) => panic!("{reason}"),
+    };
+    let at_once = Some(MadeUp {
+        seen_within: None,
+        variants_max: 64,
+    });
+    let store = with(UnknownParameters::Store, "/?x=1");
+    assert_eq!(kept(store), (Some("x=1".to_owned()), at_once));
+    let bypass = with(UnknownParameters::Bypass, "/?x=1");
+    assert_eq!(bypass, RequestVerdict::Bypass("unknown-parameter"));
+    let drop = with(UnknownParameters::Drop, "/?x=1&p=7");
+    assert_eq!(kept(drop), (Some("p=7".to_owned()), None));
+    let file = with(UnknownParameters::Drop, "/wp-content/themes/t/a.css?20240101");
+    assert_eq!(kept(file).0.as_deref(), Some("20240101"));
 }
 
 #[test]

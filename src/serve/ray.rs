@@ -1,13 +1,17 @@
 //! Request ids: 16 hex digits, unique on this machine and hard to guess from another.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use bytes::BufMut;
 
 /// Makes ids from a random start and a mixed counter.
 #[derive(Debug)]
 pub struct Rays {
     start: u64,
     counter: AtomicU64,
-    suffix: String,
+    suffix: ArcSwap<String>,
 }
 
 impl Rays {
@@ -17,15 +21,32 @@ impl Rays {
         Self {
             start: seed,
             counter: AtomicU64::new(0),
-            suffix: format!("-{pop}"),
+            suffix: ArcSwap::from_pointee(format!("-{pop}")),
         }
+    }
+
+    /// The PoP has another name from now on.
+    pub fn rename(&self, pop: &str) {
+        self.suffix.store(Arc::new(format!("-{pop}")));
     }
 
     /// The next id: `<16 hex>-<pop>`.
     #[must_use]
     pub fn next(&self) -> String {
+        let mut id = Vec::with_capacity(16 + self.suffix.load().len());
+        self.push_next(&mut id);
+        // Hex digits and a name that was checked: always text.
+        String::from_utf8(id).unwrap_or_default()
+    }
+
+    /// Appends the next id to `out`.
+    pub fn push_next(&self, out: &mut impl BufMut) {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let count = self.counter.fetch_add(1, Ordering::Relaxed);
-        format!("{:016x}{}", mix(self.start.wrapping_add(count)), self.suffix)
+        let id = mix(self.start.wrapping_add(count));
+        let digit = |at: usize| DIGITS[(id >> (60 - 4 * at) & 15) as usize];
+        out.put_slice(&std::array::from_fn::<u8, 16, _>(digit));
+        out.put_slice(self.suffix.load().as_bytes());
     }
 }
 

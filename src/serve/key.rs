@@ -1,11 +1,11 @@
 //! From a request to its cache key.
 
 use http::Method;
-use popgate_filters::{FilterContext, Headers, KeyParts, RequestParts};
+use popgate_filters::{FilterContext, Headers, KeyParts, Point, RequestParts};
 
 use crate::app::SiteRuntime;
 use crate::cache::KeyHash;
-use crate::cache::key::normal_percent;
+use crate::cache::key::{Framed, normal_percent};
 
 /// The two hashes of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,15 +29,32 @@ pub struct Target<'a> {
     pub path: &'a str,
     /// As forwarded, without `?`.
     pub query: Option<&'a str>,
+    /// What chooses among the pages of the URL, by name.
+    pub chosen: &'a [(String, String)],
 }
 
-/// Hashes a target; the site's filters may add to the key or drop scheme and query from it.
+/// Hashes a target: [`of`] its [`parts`].
 pub fn hashes(
     site: &SiteRuntime,
     cx: &FilterContext<'_>,
     target: Target<'_>,
     headers: &mut dyn Headers,
 ) -> Hashes {
+    if site.chain.points().has(Point::CacheKey) {
+        return of(&parts(site, cx, target, headers), target.port);
+    }
+    let path = normal_percent(target.path);
+    let query = target.query.map(normal_percent);
+    plain(target.scheme, target.host, target.port, &path, query.as_deref())
+}
+
+/// The parts of a target's key; the site's filters may add to them or drop scheme and query.
+pub fn parts(
+    site: &SiteRuntime,
+    cx: &FilterContext<'_>,
+    target: Target<'_>,
+    headers: &mut dyn Headers,
+) -> KeyParts {
     let path = normal_percent(target.path);
     let query = target.query.map(normal_percent);
     let mut key = KeyParts::new(target.scheme, target.host, &path, query.as_deref());
@@ -49,10 +66,40 @@ pub fn hashes(
         headers,
     };
     site.chain.cache_key(cx, &parts, &mut key);
-    of(&key, target.port)
+    for (name, value) in target.chosen {
+        key.add(name, value.as_bytes());
+    }
+    key
 }
 
-fn of(key: &KeyParts, port: Option<u16>) -> Hashes {
+/// [`of`] a key that no filter changes, without putting its parts together.
+fn plain(scheme: &str, host: &str, port: Option<u16>, path: &str, query: Option<&str>) -> Hashes {
+    let mut url = Framed::new();
+    url.part(host.as_bytes());
+    url.part(path.as_bytes());
+    match query {
+        Some(query) => {
+            url.part(b"?");
+            url.part(query.as_bytes());
+        }
+        None => url.part(b""),
+    }
+    let base = url.hash();
+    let mut root = Framed::new();
+    root.part(&base.bytes());
+    root.part(scheme.as_bytes());
+    if let Some(port) = port {
+        root.part(&port.to_be_bytes());
+    }
+    Hashes {
+        base,
+        root: root.hash(),
+    }
+}
+
+/// The hashes of a key, and of the port that was asked for.
+#[must_use]
+pub fn of(key: &KeyParts, port: Option<u16>) -> Hashes {
     let frames = key.frames();
     let extras = key.extras().count() * 2;
     let (core, added) = frames.split_at(frames.len() - extras);
@@ -75,7 +122,19 @@ fn of(key: &KeyParts, port: Option<u16>) -> Hashes {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_key_without_filters_is_hashed_from_its_parts(
+            scheme in "https?", host in "[a-c.]{0,4}", port in proptest::option::of(1_u16..3), path in "/[a-c?]{0,4}", query in proptest::option::of("[a-c?]{0,3}"),
+        ) {
+            let key = KeyParts::new(&scheme, &host, &path, query.as_deref());
+            prop_assert_eq!(plain(&scheme, &host, port, &path, query.as_deref()), of(&key, port));
+        }
+    }
 
     #[test]
     fn scheme_port_and_what_filters_add_change_the_root_but_not_what_purges_name() {
