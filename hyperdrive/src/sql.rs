@@ -7,13 +7,24 @@
 //! - [`Statement`] and what it is made of say what the relay and the cache must know.
 //! - [`digest`] removes the literals, for logs.
 
+mod classify;
+mod cursor;
 mod digest;
+mod draft;
+mod functions;
+mod keyword;
+pub mod lexer;
+mod questions;
+mod scan;
 mod statement;
+
+#[cfg(test)]
+mod tests;
 
 pub use digest::digest;
 pub use statement::{
-    Asked, Cache, Effect, Hint, Kind, Leaves, Pin, Previous, Question, Refusal, Scope, Script, Statement,
-    TableName, Transaction, Value, Writes,
+    Asked, Cache, Call, Effect, Hint, Kind, Leaves, Pin, Previous, Question, Refusal, Scope, Script,
+    Statement, TableName, Transaction, Value, Writes,
 };
 
 /// The language of the text.
@@ -75,8 +86,18 @@ impl Default for Options {
 /// Reads `text` and says what each statement in it is. Never fails: what is not understood is
 /// [`Kind::Unknown`]. Cost is linear in the text; names borrow from it.
 #[must_use]
-pub fn classify<'a>(_dialect: Dialect, text: &'a [u8], _options: &Options) -> Script<'a> {
-    Script {
-        statements: vec![Statement::unknown(0..text.len(), Refusal::Unparsed)],
-    }
+pub fn classify<'a>(dialect: Dialect, text: &'a [u8], options: &Options) -> Script<'a> {
+    classify::classify(dialect, text, options)
+}
+
+/// PostgreSQL reads some words as a moment when it reads a date: `'now'`, `'today'`. Whether `text` (a literal
+/// or the value of a parameter) could be one.
+#[must_use]
+pub fn moment(text: &[u8]) -> bool {
+    text.len() <= 64
+        && text.split(|byte| !byte.is_ascii_alphabetic()).any(|word| {
+            ["now", "today", "tomorrow", "yesterday"]
+                .iter()
+                .any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
+        })
 }

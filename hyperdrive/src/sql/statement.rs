@@ -49,9 +49,8 @@ pub struct Statement<'a> {
     pub questions: Vec<Question<'a>>,
     /// Tables it reads, each once; names of common table expressions are left out.
     pub reads: Vec<TableName<'a>>,
-    /// Functions it calls that are neither built in nor known to be harmless, as written and
-    /// lower case for PostgreSQL unless quoted.
-    pub functions: Vec<TableName<'a>>,
+    /// Functions it calls, each once.
+    pub functions: Vec<Call<'a>>,
     /// Tables it writes.
     pub writes: Writes<'a>,
     /// Whether its result may be kept, as far as the text says.
@@ -342,6 +341,15 @@ pub struct TableName<'a> {
     pub name: Cow<'a, str>,
 }
 
+/// A function that a statement calls.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Call<'a> {
+    /// As a table's name is written.
+    pub name: TableName<'a>,
+    /// It is the name of a built-in function. A function of the site's own may still have that name.
+    pub known: bool,
+}
+
 /// What a statement writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Writes<'a> {
@@ -349,8 +357,9 @@ pub enum Writes<'a> {
     None,
     /// These tables, and what depends on them (triggers, foreign keys, views: the schema tells).
     Tables(Vec<TableName<'a>>),
-    /// A whole database (`DROP DATABASE x`, DDL); `None` is the current one.
-    Database(Option<Cow<'a, str>>),
+    /// These tables, and whatever the functions in `functions` that are not known write: perhaps everything,
+    /// unless the schema says that they are harmless.
+    Functions(Vec<TableName<'a>>),
     /// Perhaps anything.
     Everything,
 }
@@ -431,7 +440,99 @@ impl Effect<'_> {
             Self::Reset(_) | Self::ResetAll | Self::DiscardAll | Self::Deallocate(_) | Self::Release(_) => {
                 true
             }
-            Self::Set { .. } | Self::UserVariable(_) | Self::NextTransaction => false,
+            Self::Set {
+                scope: Scope::Global, ..
+            } => true,
+            Self::Set {
+                value: Value::Expression(_),
+                ..
+            } => false,
+            Self::Set {
+                scope: Scope::Local, ..
+            } => true,
+            Self::Set { name, .. } => PROFILE.binary_search(&name.as_ref()).is_ok(),
+            Self::UserVariable(_) | Self::NextTransaction => false,
         }
     }
 }
+
+/// Variables that a shared connection can be given with a `SET` in front of the client's statement.
+const PROFILE: &[&str] = &[
+    "application_name",
+    "backslash_quote",
+    "block_encryption_mode",
+    "bytea_output",
+    "character_set_client",
+    "character_set_connection",
+    "character_set_database",
+    "character_set_results",
+    "character_set_server",
+    "check_function_bodies",
+    "client_encoding",
+    "client_min_messages",
+    "collation_connection",
+    "collation_database",
+    "collation_server",
+    "datestyle",
+    "default_storage_engine",
+    "default_table_access_method",
+    "default_tablespace",
+    "default_text_search_config",
+    "default_transaction_deferrable",
+    "default_transaction_isolation",
+    "default_transaction_read_only",
+    "default_week_format",
+    "div_precision_increment",
+    "escape_string_warning",
+    "extra_float_digits",
+    "foreign_key_checks",
+    "group_concat_max_len",
+    "idle_in_transaction_session_timeout",
+    "innodb_lock_wait_timeout",
+    "interactive_timeout",
+    "intervalstyle",
+    "jit",
+    "join_buffer_size",
+    "lc_messages",
+    "lc_monetary",
+    "lc_numeric",
+    "lc_time",
+    "lc_time_names",
+    "lock_timeout",
+    "lock_wait_timeout",
+    "max_execution_time",
+    "max_heap_table_size",
+    "max_join_size",
+    "max_statement_time",
+    "net_read_timeout",
+    "net_write_timeout",
+    "optimizer_switch",
+    "row_security",
+    "search_path",
+    "sort_buffer_size",
+    "sql_auto_is_null",
+    "sql_big_selects",
+    "sql_mode",
+    "sql_notes",
+    "sql_quote_show_create",
+    "sql_safe_updates",
+    "sql_select_limit",
+    "sql_warnings",
+    "standard_conforming_strings",
+    "statement_timeout",
+    "storage_engine",
+    "synchronous_commit",
+    "time_zone",
+    "timezone",
+    "tmp_table_size",
+    "transaction_isolation",
+    "transaction_read_only",
+    "tx_isolation",
+    "tx_read_only",
+    "unique_checks",
+    "updatable_views_with_limit",
+    "wait_timeout",
+    "work_mem",
+    "xmlbinary",
+    "xmloption",
+];
