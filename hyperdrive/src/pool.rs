@@ -10,6 +10,7 @@
 //! idle for too long, too old, or dead.
 
 mod core;
+mod figures;
 mod keep;
 mod lease;
 

@@ -8,9 +8,6 @@ mod blanks;
 mod number;
 mod quoted;
 
-#[cfg(test)]
-mod tests;
-
 use super::{Dialect, Hint, Options, Refusal};
 pub(super) use quoted::{decode_name, decode_text};
 

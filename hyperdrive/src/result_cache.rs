@@ -1,1 +1,0 @@
-//! The cache of query results, invalidated by writes.
