@@ -223,7 +223,8 @@ impl<'a, 'o> Cursor<'a, 'o> {
         {
             return value;
         }
-        Value::Expression(start..self.skip_expression(stop_at_comma))
+        // Where no value stands, the last token ended before this place.
+        Value::Expression(start..self.skip_expression(stop_at_comma).max(start))
     }
 
     fn plain_value(&self, start: usize, sign: bool) -> Option<Value<'a>> {

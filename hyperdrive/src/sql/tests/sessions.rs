@@ -5,6 +5,22 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
+fn a_set_without_a_value_is_no_reason_to_panic() {
+    for text in [
+        "SET a = ,",
+        "SET a = ;",
+        "SET a =",
+        "SET BEGIN = , b",
+        "SET @x = ,",
+        "SET @@y =   ,",
+    ] {
+        for dialect in [Dialect::MySql, Dialect::Postgres] {
+            let _ = classify(dialect, text.as_bytes(), &Options::default());
+        }
+    }
+}
+
+#[test]
 fn pins_name_their_reason() {
     for (text, expected) in [
         ("SELECT x FROM a", None),
