@@ -253,3 +253,16 @@ async fn the_only_server_is_not_asked_again_after_it_timed_out() {
     assert_eq!(gateway.get("/").await.status, 504);
     assert_eq!(origin.count(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_reads_nothing_is_followed_by_one_other() {
+    let origin = Origin::fixed(Answer::fresh(vec![b'x'; 20_000_000])).await;
+    let conf = Conf::origin(&origin).with(json!({ "cache": { "lock_age": "300ms" } }));
+    let gateway = Gateway::start(conf).await;
+    let mut leader = Http1::connect(gateway.address()).await;
+    leader.request(&Req::get("/")).await;
+    leader.bytes(1000).await;
+    let followers = join_all((0..20).map(|_| gateway.get("/"))).await;
+    assert!(followers.iter().all(|answer| answer.body.len() == 20_000_000));
+    assert!(origin.count() <= 3, "{} fetches", origin.count());
+}

@@ -28,6 +28,9 @@ pub enum Phase {
 /// A fetch in progress.
 pub struct Flight {
     lock: Arc<LockCore>,
+    /// The lock was opened. Not to be read off the lock: while those whom it woke hold all its permits, it
+    /// looks shut.
+    opened: AtomicBool,
     phase: watch::Sender<Phase>,
     watched: AtomicBool,
     second: Mutex<Second>,
@@ -99,6 +102,7 @@ impl Flight {
         let lock = LockCore::new_arc(NEVER, stale_writer, Extensions::new());
         let flight = Arc::new(Self {
             lock,
+            opened: AtomicBool::new(false),
             phase: watch::Sender::new(Phase::Waiting),
             watched: AtomicBool::new(false),
             second: Mutex::default(),
@@ -113,7 +117,7 @@ impl Flight {
 
     /// Whether newcomers are to wait for it.
     pub(super) fn is_on(&self) -> bool {
-        self.lock.locked()
+        !self.opened.load(Ordering::Acquire)
     }
 
     pub(super) fn has_failed(&self) -> bool {
@@ -133,7 +137,7 @@ impl Flight {
 
     /// Lets those who wait go.
     pub(super) fn open(&self, reason: LockStatus) {
-        if self.lock.locked() {
+        if !self.opened.swap(true, Ordering::AcqRel) {
             self.lock.unlock(reason);
         }
     }
