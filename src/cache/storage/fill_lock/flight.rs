@@ -27,10 +27,7 @@ pub enum Phase {
 
 /// A fetch in progress.
 pub struct Flight {
-    lock: Arc<LockCore>,
-    /// The lock was opened. Not to be read off the lock: while those whom it woke hold all its permits, it
-    /// looks shut.
-    opened: AtomicBool,
+    barrier: Barrier,
     phase: watch::Sender<Phase>,
     watched: AtomicBool,
     second: Mutex<Second>,
@@ -53,7 +50,7 @@ struct Second {
     /// Tries not over yet.
     open: usize,
     /// What those wait for who may not try.
-    gate: Option<Gate>,
+    gate: Option<Barrier>,
     /// One of the tries brought an answer.
     succeeded: bool,
 }
@@ -70,28 +67,40 @@ pub(super) enum SecondTry {
     Fail(WritePermit),
 }
 
-/// A lock that is open at the latest when it is dropped.
-struct Gate {
-    permit: WritePermit,
+/// A lock that is opened once, at the latest when it is dropped.
+struct Barrier {
     lock: Arc<LockCore>,
+    /// Not to be read off the lock: while those whom it woke hold all its permits, it looks shut.
+    opened: AtomicBool,
 }
 
-impl Gate {
-    fn new() -> Self {
-        let (permit, LockStub(lock)) = WritePermit::new(NEVER, false, Extensions::new());
-        Self { permit, lock }
+impl Barrier {
+    fn new(stale_writer: bool) -> Self {
+        Self {
+            lock: LockCore::new_arc(NEVER, stale_writer, Extensions::new()),
+            opened: AtomicBool::new(false),
+        }
     }
 
     fn reader(&self) -> ReadLock {
         LockStub(Arc::clone(&self.lock)).read_lock()
     }
+
+    fn is_shut(&self) -> bool {
+        !self.opened.load(Ordering::Acquire)
+    }
+
+    /// Lets those who wait go; the first reason counts.
+    fn open(&self, reason: LockStatus) {
+        if !self.opened.swap(true, Ordering::AcqRel) {
+            self.lock.unlock(reason);
+        }
+    }
 }
 
-impl Drop for Gate {
+impl Drop for Barrier {
     fn drop(&mut self) {
-        if self.lock.locked() {
-            self.permit.unlock(LockStatus::TransientError);
-        }
+        self.open(LockStatus::TransientError);
     }
 }
 
@@ -99,10 +108,8 @@ impl Flight {
     /// A fetch begins; the permit ends it.
     pub(super) fn take_off(stale_writer: bool) -> (Arc<Self>, WritePermit) {
         // A permit that knows its flight cannot be made from the flight's own lock.
-        let lock = LockCore::new_arc(NEVER, stale_writer, Extensions::new());
         let flight = Arc::new(Self {
-            lock,
-            opened: AtomicBool::new(false),
+            barrier: Barrier::new(stale_writer),
             phase: watch::Sender::new(Phase::Waiting),
             watched: AtomicBool::new(false),
             second: Mutex::default(),
@@ -112,12 +119,12 @@ impl Flight {
     }
 
     pub(super) fn reader(&self) -> ReadLock {
-        LockStub(Arc::clone(&self.lock)).read_lock()
+        self.barrier.reader()
     }
 
     /// Whether newcomers are to wait for it.
     pub(super) fn is_on(&self) -> bool {
-        !self.opened.load(Ordering::Acquire)
+        self.barrier.is_shut()
     }
 
     pub(super) fn has_failed(&self) -> bool {
@@ -137,9 +144,7 @@ impl Flight {
 
     /// Lets those who wait go.
     pub(super) fn open(&self, reason: LockStatus) {
-        if !self.opened.swap(true, Ordering::AcqRel) {
-            self.lock.unlock(reason);
-        }
+        self.barrier.open(reason);
     }
 
     /// From now on a body that takes longer than `age` lets those who wait go.
@@ -183,7 +188,7 @@ impl Flight {
         if second.open == 0 {
             return SecondTry::Fail(permit(None, stale_writer));
         }
-        SecondTry::Wait(second.gate.get_or_insert_with(Gate::new).reader())
+        SecondTry::Wait(second.gate.get_or_insert_with(|| Barrier::new(false)).reader())
     }
 
     /// One who tried again is through.
@@ -198,8 +203,8 @@ impl Flight {
             }
             second.gate.take()
         };
-        if let Some(mut gate) = gate {
-            gate.permit.unlock(reason);
+        if let Some(gate) = gate {
+            gate.open(reason);
         }
     }
 }
