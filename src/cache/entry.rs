@@ -134,6 +134,12 @@ impl Clone for Searched {
 }
 
 impl Entry {
+    /// Whether it takes the place of `other` in its slot: fetched after a later purge, or later.
+    #[must_use]
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        (self.seq, self.times.stored_at) > (other.seq, other.times.stored_at)
+    }
+
     /// Bytes it takes in memory, keys and headers counted.
     #[must_use]
     pub fn weight(&self) -> usize {

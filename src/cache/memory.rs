@@ -311,9 +311,7 @@ fn weight(slot: &Slot) -> usize {
 
 fn is_newer(new: &Slot, old: &Slot) -> bool {
     match (new, old) {
-        (Slot::Object(new), Slot::Object(old)) => {
-            (new.seq, new.times.stored_at) > (old.seq, old.times.stored_at)
-        }
+        (Slot::Object(new), Slot::Object(old)) => new.is_newer_than(old),
         (Slot::Vary(new), Slot::Vary(old)) => new.dead_at > old.dead_at,
         (Slot::Alias(new), Slot::Alias(old)) => new.dead_at > old.dead_at,
         _ => false,

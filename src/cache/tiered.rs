@@ -225,7 +225,7 @@ impl Tiered {
             .flatten()
             .and_then(|entry| self.judge(&parts, entry, Tier::Redis));
         match (here, there) {
-            (Some(here), Some(there)) if !is_later(&there.entry, &here.entry) => Some(here),
+            (Some(here), Some(there)) if !there.entry.is_newer_than(&here.entry) => Some(here),
             (here, there) => there.or(here),
         }
     }
@@ -452,11 +452,6 @@ impl Tiered {
             purges_synced: self.log.synced(),
         }
     }
-}
-
-/// Whether what is in Redis was fetched later than what is in memory.
-fn is_later(there: &Entry, here: &Entry) -> bool {
-    (there.times.stored_at, there.seq) > (here.times.stored_at, here.seq)
 }
 
 /// Gives all memory back, on a thread that may take its time.
