@@ -21,7 +21,7 @@ use tracing::info;
 use crate::admin::token::Token;
 use crate::advise::Advisor;
 use crate::cache::policy::vary::variant_slot;
-use crate::cache::purge::{PurgeLimits, PurgeLog};
+use crate::cache::purge::{NewJournal, PurgeLimits, PurgeLog};
 use crate::cache::tiered::Tiered;
 use crate::clock::Clock;
 use crate::config::{self, Config, model};
@@ -320,14 +320,18 @@ fn admin_token(config: &Config) -> Result<Option<Arc<Token>>, AppError> {
 
 /// The purge log, kept in a file where one is given.
 fn purge_log(config: &Config, clock: &Clock, metrics: &Arc<Metrics>) -> Result<Arc<PurgeLog>, AppError> {
-    let (limits, clock, metrics) = (purge_limits(config), clock.clone(), Arc::clone(metrics));
-    match &config.cache.purge_log {
-        None => Ok(PurgeLog::new(limits, clock, metrics)),
-        Some(path) => PurgeLog::open(limits, clock, metrics, path).map_err(|error| AppError::PurgeLog {
-            path: path.clone(),
-            error,
-        }),
-    }
+    let log = PurgeLog::new(purge_limits(config), clock.clone(), Arc::clone(metrics));
+    log.set_journal(journal(&config.cache)?);
+    Ok(log)
+}
+
+/// The file of the purge log.
+fn journal(cache: &model::Cache) -> Result<NewJournal, AppError> {
+    let path = cache.purge_log.as_deref();
+    NewJournal::open(path, cache.redis.is_some()).map_err(|error| AppError::PurgeLog {
+        path: cache.purge_log.clone().unwrap_or_default(),
+        error,
+    })
 }
 
 /// How long purges are remembered: as long as anything stored before them can live.

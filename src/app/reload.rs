@@ -5,7 +5,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use tracing::warn;
 
-use super::{App, AppError, Live, admin_token, purge_limits, redis_link};
+use super::{App, AppError, Live, admin_token, journal, purge_limits, redis_link};
 use crate::admin::token::Token;
 use crate::cache::purge::NewJournal;
 use crate::cache::tiered::Renewal;
@@ -107,15 +107,11 @@ impl App {
         } else {
             Some(redis_link(new, &self.metrics)?)
         };
-        let shared = |cache: &model::Cache| cache.redis.is_some();
-        let journal = if (&running.purge_log, shared(running)) == (&new.purge_log, shared(new)) {
+        let kept_in = |cache: &model::Cache| (cache.purge_log.clone(), cache.redis.is_some());
+        let journal = if kept_in(running) == kept_in(new) {
             None
         } else {
-            let journal = NewJournal::open(new.purge_log.as_deref(), shared(new));
-            Some(journal.map_err(|error| AppError::PurgeLog {
-                path: new.purge_log.clone().unwrap_or_default(),
-                error,
-            })?)
+            Some(journal(new)?)
         };
         Ok(PreparedCache {
             link,

@@ -30,8 +30,6 @@ mod stream_id;
 #[cfg(test)]
 mod tests;
 
-use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -135,43 +133,24 @@ struct State {
 
 impl PurgeLog {
     /// An empty log. A log of its own starts at the present, a shared one at zero: until it has read
-    /// the stream it knows nothing, and what is filled meanwhile is hit by all it reads then.
+    /// the stream it knows nothing, and what is filled meanwhile is hit by all it reads then. Kept in memory
+    /// only, until [`PurgeLog::set_journal`].
     #[must_use]
     pub fn new(limits: PurgeLimits, clock: Clock, metrics: Arc<Metrics>) -> Arc<Self> {
-        Arc::new(Self::with(limits, clock, metrics, None))
-    }
-
-    /// As [`PurgeLog::new`], kept in a file over restarts.
-    ///
-    /// # Errors
-    /// When the file cannot be made or read.
-    pub fn open(
-        limits: PurgeLimits,
-        clock: Clock,
-        metrics: Arc<Metrics>,
-        path: &Path,
-    ) -> io::Result<Arc<Self>> {
-        let (journal, lines) = Journal::open(path, limits.shared)?;
-        let log = Self::with(limits, clock, metrics, Some(journal));
-        log.restore(lines);
-        Ok(Arc::new(log))
-    }
-
-    fn with(limits: PurgeLimits, clock: Clock, metrics: Arc<Metrics>, journal: Option<Journal>) -> Self {
         let head = if limits.shared {
             PurgeSeq(0)
         } else {
             stream_id::seq_at(clock.now())
         };
         metrics.purge_synced.set(i64::from(!limits.shared));
-        Self {
+        Arc::new(Self {
             head: AtomicU64::new(head.0),
             newest: AtomicU64::new(0),
             revision: AtomicU64::new(1),
             gap: Gap::new(clock.now()),
             state: RwLock::default(),
             progress: Mutex::default(),
-            journal: RwLock::new(journal.map(Arc::new)),
+            journal: RwLock::default(),
             pending: Mutex::default(),
             announcing: tokio::sync::Mutex::default(),
             synced: AtomicU64::new(0),
@@ -181,7 +160,7 @@ impl PurgeLog {
             shared: AtomicBool::new(limits.shared),
             clock,
             metrics,
-        }
+        })
     }
 
     fn limits(&self) -> PurgeLimits {
