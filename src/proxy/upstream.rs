@@ -38,11 +38,7 @@ pub async fn choose(gateway: &Gateway, session: &Session, cx: &mut RequestContex
         return Error::e_explain(ErrorType::HTTPStatus(404), "the site has no origin");
     };
     if is_given_up(cx) {
-        cx.upstream.retry_after = Some(RETRY_SOON);
-        return Err(place_error(
-            503,
-            "those who fetched the same failed, and so did others after them",
-        ));
+        return Err(given_up(cx));
     }
     // A former try's place goes back before the next is asked for.
     if let Some(lease) = cx.upstream.lease.take() {
@@ -114,8 +110,10 @@ fn no_place(cx: &mut RequestContext, error: LeaseError) -> Box<Error> {
     failure
 }
 
-fn place_error(status: u16, why: &'static str) -> Box<Error> {
-    let mut failure = Error::explain(ErrorType::HTTPStatus(status), why);
+fn given_up(cx: &mut RequestContext) -> Box<Error> {
+    cx.upstream.retry_after = Some(RETRY_SOON);
+    let why = "those who fetched the same failed, and so did others after them";
+    let mut failure = Error::explain(ErrorType::HTTPStatus(503), why);
     failure.as_up();
     failure
 }
@@ -340,18 +338,20 @@ pub fn failed_while_proxying(
     session: &Session,
     mut error: Box<Error>,
 ) -> Box<Error> {
-    if *error.esource() == ErrorSource::Upstream {
-        report(cx, outcome_of(&error));
+    let upstream = *error.esource() == ErrorSource::Upstream;
+    let outcome = outcome_of(&error);
+    if upstream {
+        report(cx, outcome);
         fetch_failed(cx);
     }
     let replayable = !session.as_ref().retry_buffer_truncated();
-    let again = *error.esource() == ErrorSource::Upstream
+    let again = upstream
         && session.response_written().is_none()
         && retry(
             cx,
             &session.req_header().method,
             replayable,
-            outcome_of(&error) == Outcome::Timeout,
+            outcome == Outcome::Timeout,
         );
     error.set_retry(again);
     error
@@ -367,11 +367,9 @@ fn retry(cx: &RequestContext, method: &Method, body_replayable: bool, timed_out:
         body_replayable,
         tries: cx.upstream.tries,
         timed_out,
-        other_server: cx
-            .upstream
-            .lease
-            .as_ref()
-            .is_some_and(|lease| origin.pool.has_another(lease.server_id())),
+        // Asked for where it matters: it takes the pool's lock.
+        other_server: timed_out
+            && (cx.upstream.lease.as_ref()).is_some_and(|lease| origin.pool.has_another(lease.server_id())),
     };
     may_retry(method, attempt, origin.pool.settings().retries).retry()
 }
