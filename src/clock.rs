@@ -18,10 +18,8 @@ impl Clock {
     /// A manual clock standing at `start`.
     #[must_use]
     pub fn manual(start: SystemTime) -> Self {
-        let millis = start.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        Self::Manual(Arc::new(AtomicU64::new(
-            u64::try_from(millis).unwrap_or(u64::MAX),
-        )))
+        let since = start.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self::Manual(Arc::new(AtomicU64::new(millis(since))))
     }
 
     /// Now.
@@ -33,13 +31,16 @@ impl Clock {
         }
     }
 
-    /// Moves a manual clock forward; the system clock cannot be moved.
+    /// Moves a manual clock forward by whole milliseconds; the system clock cannot be moved.
     pub fn advance(&self, by: Duration) {
-        if let Self::Manual(millis) = self {
-            millis.fetch_add(
-                u64::try_from(by.as_millis()).unwrap_or(u64::MAX),
-                Ordering::Relaxed,
-            );
+        if let Self::Manual(now) = self {
+            now.fetch_add(millis(by), Ordering::Relaxed);
         }
     }
+}
+
+/// Whole milliseconds of a duration; as many as there are numbers for.
+#[must_use]
+pub fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -13,7 +13,7 @@ use pingora_cache::{CacheKey, NoCacheReason};
 
 use crate::cache::storage::lookup_of;
 use crate::cache::tiered::Tiered;
-use crate::clock::Clock;
+use crate::clock::{Clock, millis};
 
 /// Parts of the table, so that requests for different keys seldom meet.
 const SHARDS: usize = 16;
@@ -113,10 +113,6 @@ impl Uncacheable {
     }
 }
 
-fn millis(memory: Duration) -> u64 {
-    u64::try_from(memory.as_millis()).unwrap_or(u64::MAX)
-}
-
 fn hash(key: &CacheKey) -> u128 {
     u128::from_be_bytes(key.primary_bin())
 }
@@ -174,15 +170,23 @@ mod tests {
 
     #[test]
     fn a_flood_of_keys_takes_the_places_of_the_oldest() {
-        let (memory, clock) = memory();
-        for key in 0..200_000u128 {
-            clock.advance(Duration::from_nanos(1));
-            memory.note(key << 64 | key, NoCacheReason::OriginNotCache);
+        let clock = memory().1;
+        let memory = Uncacheable::new(Duration::from_secs(86_400), clock.clone());
+        // They share 1024 places: the lower bits of both halves go together.
+        let places = SETS.max(SHARDS) as u128;
+        let spread = |key: u128| key << 64 | key;
+        for key in 0..200_000 {
+            clock.advance(Duration::from_millis(1));
+            memory.note(spread(key), NoCacheReason::OriginNotCache);
         }
-        let kept = (0..200_000u128).filter(|key| memory.find(key << 64 | key).is_some());
-        assert!(kept.count() <= SHARDS * SETS * WAYS);
-        assert!(memory.find(199_999 << 64 | 199_999).is_some());
-        assert!(memory.find(0).is_none());
+        let kept: Vec<u128> = (0..200_000)
+            .filter(|key| memory.find(spread(*key)).is_some())
+            .collect();
+        assert!(kept.len() <= SHARDS * SETS * WAYS);
+        assert!(kept.contains(&199_999));
+        assert!(!kept.contains(&0));
+        let newest: Vec<u128> = (200_000 - places * WAYS as u128..200_000).collect();
+        assert_eq!(kept, newest);
     }
 
     #[test]

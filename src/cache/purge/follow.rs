@@ -10,6 +10,7 @@ use super::record::Record;
 use super::stream_id::StreamId;
 use super::{PurgeLog, proof, stream};
 use crate::cache::entry::PurgeSeq;
+use crate::clock::millis;
 use crate::redis_link::{Dedicated, LinkError, LinkState, RedisLink};
 
 /// Called with every record of another popgate: hard purges of everything give memory back.
@@ -117,7 +118,7 @@ impl Follower {
             (false, Some(_)) => RETRY,
             (false, None) => BLOCK,
         };
-        let millis = u64::try_from(block.as_millis()).unwrap_or(u64::MAX);
+        let millis = millis(block);
         let answer: Value = redis
             .query(&stream::wait(&self.key, last, millis), block + PATIENCE)
             .await?;
@@ -172,7 +173,7 @@ impl Follower {
             .now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+        millis(now)
     }
 
     /// Reads everything behind the last record that was seen. When that one is no longer there,

@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 
 use super::{PurgeLog, Verdict};
 use crate::cache::entry::Entry;
+use crate::clock::millis;
 
 /// Pace of the beats.
 const BEAT: Duration = Duration::from_millis(25);
@@ -108,10 +109,6 @@ impl Gap {
     fn since_birth(&self, now: Instant) -> u64 {
         millis(now.duration_since(self.born)).saturating_add(1)
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Stops the beats when the task that makes them ends.

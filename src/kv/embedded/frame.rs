@@ -72,7 +72,7 @@ pub(super) fn is_due(expiry: u64, now: SystemTime) -> bool {
 /// Milliseconds since the epoch that are over at `now`.
 pub(super) fn whole_millis(now: SystemTime) -> u64 {
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    crate::clock::millis(since)
 }
 
 #[cfg(test)]
