@@ -50,7 +50,8 @@ pub(super) fn demo(args: &DemoArgs) -> ExitCode {
 
 /// Removes what demos left that were killed.
 fn remove_left(temporary: &Path) {
-    let Ok(entries) = std::fs::read_dir(temporary) else {
+    let processes = Path::new("/proc");
+    let (true, Ok(entries)) = (processes.join("self").exists(), std::fs::read_dir(temporary)) else {
         return;
     };
     for entry in entries.flatten() {
@@ -59,7 +60,7 @@ fn remove_left(temporary: &Path) {
         let Some(pid) = pid.and_then(|pid| pid.parse::<u32>().ok()) else {
             continue;
         };
-        if Path::new("/proc/self").exists() && !Path::new("/proc").join(pid.to_string()).exists() {
+        if !processes.join(pid.to_string()).exists() {
             // Another user's stays; it is that user's to remove.
             let _ = std::fs::remove_dir_all(entry.path());
         }

@@ -12,7 +12,6 @@ use pingora_proxy::HttpProxy;
 
 use super::lane::Lane;
 use crate::app::App;
-use crate::config::Config;
 use crate::proxy::Gateway;
 
 /// Flow control windows, in bytes: one stream, one connection.
@@ -33,10 +32,7 @@ impl H2Server {
     /// For connections that begin under the configuration in force now.
     #[must_use]
     pub fn new(gateway: &Gateway, app: &App) -> Arc<Self> {
-        Self::under(&app.live().config, gateway)
-    }
-
-    fn under(config: &Config, gateway: &Gateway) -> Arc<Self> {
+        let config = Arc::clone(&app.live().config);
         let proxy = gateway.server();
         let mut options = proxy.server_options.clone().unwrap_or_default();
         options.h2_idle_timeout = Some(config.timeouts.keepalive);
