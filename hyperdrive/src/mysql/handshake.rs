@@ -142,10 +142,7 @@ impl Answer {
             .flatten()
             .filter(|name| !name.is_empty())
             .map(|name| payload.slice_ref(name));
-        let plugin = (caps & cap::PLUGIN_AUTH != 0)
-            .then(|| reader.to_nul())
-            .flatten()
-            .map(|name| payload.slice_ref(name));
+        let plugin = read_plugin(&mut reader, payload, caps);
         Some(Self {
             caps,
             collation,
@@ -201,6 +198,14 @@ impl Answer {
     }
 }
 
+/// The plugin that a client names, where it names one.
+fn read_plugin(reader: &mut Reader<'_>, payload: &Bytes, caps: u32) -> Option<Bytes> {
+    (caps & cap::PLUGIN_AUTH != 0)
+        .then(|| reader.to_nul())
+        .flatten()
+        .map(|name| payload.slice_ref(name))
+}
+
 /// What is in a `COM_CHANGE_USER`, its first byte left out. There is no collation in an old one.
 #[must_use]
 pub fn read_change_user(payload: &Bytes, caps: u32) -> Option<Answer> {
@@ -212,10 +217,7 @@ pub fn read_change_user(payload: &Bytes, caps: u32) -> Option<Answer> {
     let database = reader.to_nul()?;
     let database = (!database.is_empty()).then(|| payload.slice_ref(database));
     let collation = reader.u16().map_or(0, |number| number.to_le_bytes()[0]);
-    let plugin = (caps & cap::PLUGIN_AUTH != 0)
-        .then(|| reader.to_nul())
-        .flatten()
-        .map(|name| payload.slice_ref(name));
+    let plugin = read_plugin(&mut reader, payload, caps);
     Some(Answer {
         caps,
         collation,

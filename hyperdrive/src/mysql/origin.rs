@@ -1,6 +1,7 @@
 //! Connections to the servers.
 
 mod backend;
+mod error;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +10,6 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use parking_lot::RwLock;
-use thiserror::Error;
 use tokio::sync::{Semaphore, watch};
 use tracing::{debug, info};
 
@@ -23,6 +23,7 @@ use super::wire::Reader;
 use crate::config::{self, Role, ServerAddress};
 use crate::net::{OriginConnector, Peek, TlsError, dial, peek};
 use crate::pool::Backend;
+pub use error::OriginError;
 
 /// Turns on what servers report of session state.
 pub const TRACK: &str = "SET SESSION session_track_schema=1, session_track_state_change=1, \
@@ -89,47 +90,6 @@ pub struct OriginConn {
     pub dirty: bool,
     /// A statement is under way that nobody waits for: it is killed instead of reset.
     pub abandoned: bool,
-}
-
-/// Why a connection cannot be opened or used.
-#[derive(Debug, Error)]
-pub enum OriginError {
-    /// It broke.
-    #[error("{server}: {error}")]
-    Channel {
-        /// Which server.
-        server: ServerAddress,
-        /// Why.
-        error: ChannelError,
-    },
-    /// The server refuses.
-    #[error("{server} says: {} ({})", said.message, said.code)]
-    Said {
-        /// Which server.
-        server: ServerAddress,
-        /// What it said.
-        said: ErrPacket,
-    },
-    /// The server wants something that is not offered.
-    #[error("{server} {what}")]
-    Unfit {
-        /// Which server.
-        server: ServerAddress,
-        /// What is missing.
-        what: &'static str,
-    },
-    /// No server is a primary.
-    #[error("no server is configured as primary")]
-    NoServer,
-    /// It took too long.
-    #[error("no connection within {0:?}")]
-    Late(Duration),
-    /// The user is no longer configured.
-    #[error("user {0} is not configured")]
-    NoUser(Arc<str>),
-    /// The connection was given up, and is closed.
-    #[error("a statement under way was given up")]
-    Abandoned,
 }
 
 /// Opens connections to the servers of one database.
@@ -208,25 +168,18 @@ impl Origin {
         key: &Key,
         settings: &config::Database,
     ) -> Result<(OriginConn, Greeting), OriginError> {
-        let broke = |error: ChannelError| OriginError::Channel {
-            server: server.clone(),
-            error,
-        };
-        let unfit = |what| OriginError::Unfit {
-            server: server.clone(),
-            what,
-        };
+        let (broke, unfit) = (OriginError::broke(server), OriginError::unfit(server));
         let user = settings.users.iter().find(|user| *user.origin_user == *key.user);
         let user = user.ok_or_else(|| OriginError::NoUser(Arc::clone(&key.user)))?;
         let io = dial(server).await.map_err(|error| broke(error.into()))?;
         let mut channel = Channel::new(io, PACKET_MAX);
         let packet = channel.packet().await.map_err(broke)?;
         if packet.first() == Some(&0xFF) {
-            let said = ErrPacket::read(&packet).ok_or_else(|| unfit("greets with a malformed error"))?;
-            return Err(OriginError::Said {
-                server: server.clone(),
-                said,
-            });
+            return Err(OriginError::said(
+                server,
+                &packet,
+                "greets with a malformed error",
+            ));
         }
         let greeting = Greeting::read(&packet).ok_or_else(|| unfit("does not speak the MySQL protocol"))?;
         let need = cap::PROTOCOL_41 | cap::SESSION_TRACK | cap::DEPRECATE_EOF | cap::PLUGIN_AUTH;
@@ -325,10 +278,7 @@ impl Origin {
             conn.channel.flush().await?;
             conn.simple().await
         };
-        let said = asked.await.map_err(|error| OriginError::Channel {
-            server: server.clone(),
-            error,
-        })?;
+        let said = asked.await.map_err(OriginError::broke(server))?;
         self.close(conn).await;
         match said {
             None => Ok(()),
@@ -363,25 +313,14 @@ async fn prove(
     clear: bool,
     server: &ServerAddress,
 ) -> Result<(), OriginError> {
-    let broke = |error: ChannelError| OriginError::Channel {
-        server: server.clone(),
-        error,
-    };
-    let unfit = |what| OriginError::Unfit {
-        server: server.clone(),
-        what,
-    };
+    let (broke, unfit) = (OriginError::broke(server), OriginError::unfit(server));
     // A switch, a request for the whole password, and its end: more is no login.
     for _ in 0..6 {
         let packet = channel.packet().await.map_err(broke)?;
         match (packet.first(), packet.get(1)) {
             (Some(0x00), _) => return Ok(()),
             (Some(0xFF), _) => {
-                let said = ErrPacket::read(&packet).ok_or_else(|| unfit("sent a malformed error"))?;
-                return Err(OriginError::Said {
-                    server: server.clone(),
-                    said,
-                });
+                return Err(OriginError::said(server, &packet, "sent a malformed error"));
             }
             (Some(0xFE), _) => {
                 let (name, challenge) =

@@ -10,14 +10,14 @@ impl Backend for Origin {
     async fn connect(&self, want: &Want) -> Result<OriginConn, OriginError> {
         let (mut conn, greeting) = self.open(&want.key).await?;
         let server = conn.server.clone();
-        let broke = |error: ChannelError| OriginError::Channel {
-            server: server.clone(),
-            error,
-        };
+        let broke = OriginError::broke(&server);
         conn.channel.put_command(com::QUERY, TRACK.as_bytes());
         conn.channel.flush().await.map_err(|error| broke(error.into()))?;
         if let Some(said) = conn.simple().await.map_err(broke)? {
-            return Err(OriginError::Said { server, said });
+            return Err(OriginError::Said {
+                server: server.clone(),
+                said,
+            });
         }
         self.learn(&mut conn, greeting).await.map_err(broke)?;
         Ok(conn)
