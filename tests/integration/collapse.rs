@@ -10,17 +10,23 @@ fn patient(origin: &Origin) -> Conf {
     Conf::origin(origin).with(json!({ "cache": { "lock_wait": "60s", "lock_age": "60s" } }))
 }
 
+/// So many clients, each on a connection of its own, that have asked for one page.
+async fn crowd(gateway: &Gateway, count: usize, target: &str) -> Vec<Http1> {
+    let mut clients = Vec::new();
+    for _ in 0..count {
+        let mut client = Http1::connect(gateway.address()).await;
+        client.request(&Req::get(target)).await;
+        clients.push(client);
+    }
+    clients
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_clients_on_one_cold_key_are_one_origin_request_over_http1() {
     let gate = Gate::new();
     let origin = Origin::fixed(Answer::fresh("body").after(&gate)).await;
     let gateway = Gateway::start(patient(&origin)).await;
-    let mut clients = Vec::new();
-    for _ in 0..1000 {
-        let mut client = Http1::connect(gateway.address()).await;
-        client.request(&Req::get("/cold")).await;
-        clients.push(client);
-    }
+    let mut clients = crowd(&gateway, 1000, "/cold").await;
     gateway
         .metric_becomes("popgate_connections", &[], |now| now >= 1000.0)
         .await;
@@ -96,12 +102,7 @@ async fn a_leader_that_goes_away_costs_at_most_one_more_fetch() {
     let mut leader = Http1::connect(gateway.address()).await;
     leader.request(&Req::get("/")).await;
     origin.reached(1).await;
-    let mut followers = Vec::new();
-    for _ in 0..100 {
-        let mut client = Http1::connect(gateway.address()).await;
-        client.request(&Req::get("/")).await;
-        followers.push(client);
-    }
+    let mut followers = crowd(&gateway, 100, "/").await;
     gateway
         .metric_becomes("popgate_connections", &[], |now| now >= 101.0)
         .await;
@@ -133,12 +134,7 @@ async fn waiters_of_an_uncacheable_answer_are_not_served_one_after_another() {
     // The first answer teaches that this key is uncacheable …
     gateway.get("/").await;
     // … so that all of a herd are at the origin at once, none behind another.
-    let mut clients = Vec::new();
-    for _ in 0..50 {
-        let mut client = Http1::connect(gateway.address()).await;
-        client.request(&Req::get("/")).await;
-        clients.push(client);
-    }
+    let mut clients = crowd(&gateway, 50, "/").await;
     eventually("the whole herd is at the origin", async || {
         origin.active().now() == 50
     })
@@ -159,12 +155,7 @@ async fn waiters_of_a_first_uncacheable_answer_go_on_together() {
     }))
     .await;
     let gateway = Gateway::start(patient(&origin).app(json!({ "connections_max": 200 }))).await;
-    let mut clients = Vec::new();
-    for _ in 0..50 {
-        let mut client = Http1::connect(gateway.address()).await;
-        client.request(&Req::get("/")).await;
-        clients.push(client);
-    }
+    let mut clients = crowd(&gateway, 50, "/").await;
     origin.reached(1).await;
     first.open();
     eventually("all waiters are at the origin", async || {
@@ -183,12 +174,7 @@ async fn a_failed_fill_does_not_turn_into_a_herd() {
     let slow = gate.clone();
     let origin = Origin::start(move |_| Answer::new(503, "no").after(&slow).into()).await;
     let gateway = Gateway::start(patient(&origin).app(json!({ "connections_max": 20 }))).await;
-    let mut clients = Vec::new();
-    for _ in 0..100 {
-        let mut client = Http1::connect(gateway.address()).await;
-        client.request(&Req::get("/")).await;
-        clients.push(client);
-    }
+    let mut clients = crowd(&gateway, 100, "/").await;
     origin.reached(1).await;
     let lookups = [("tier", "memory"), ("result", "miss")];
     gateway
@@ -227,12 +213,7 @@ async fn waiters_stay_until_a_slow_origin_begins_to_answer() {
     let origin = Origin::fixed(Answer::fresh("body").after(&gate)).await;
     let conf = Conf::origin(&origin).with(json!({ "cache": { "lock_age": "1ms" } }));
     let gateway = Gateway::start(conf).await;
-    let mut clients = Vec::new();
-    for _ in 0..100 {
-        let mut client = Http1::connect(gateway.address()).await;
-        client.request(&Req::get("/")).await;
-        clients.push(client);
-    }
+    let mut clients = crowd(&gateway, 100, "/").await;
     gateway
         .metric_becomes("popgate_connections", &[], |now| now >= 100.0)
         .await;
