@@ -243,8 +243,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read(bytes in prop::collection::vec(32_u8..255, 0..200)) {
-            prop_assume!(!bytes.contains(&127));
+        fn any_bytes_are_read(bytes in prop::collection::vec(prop_oneof![32_u8..127, 128_u8..], 0..200)) {
             let value = HeaderValue::from_bytes(&bytes).unwrap();
             let headers = HeaderMap::from_iter([
                 ("x-litespeed-purge".parse().unwrap(), value.clone()),

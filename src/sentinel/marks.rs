@@ -138,7 +138,10 @@ fn compile() -> Result<Patterns, regex::Error> {
         address: regex(r"\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}\b")?,
         greeting: regex(concat!(
             r"\b(?i:hello|hi|hey|howdy|dear|welcome(?: back)?|logged in as|signed in as|hallo|willkommen(?: zurück)?|guten tag|bonjour",
-            r"|bienvenue|hola|bienvenid[oa]|ciao|benvenuto|olá|xin chào|angemeldet als)\b[,:!]?\s*(?:<[^>]{1,200}>\s*){0,3}(\p{Lu}[\p{L}\p{N}_'-]*)"
+            r"|bienvenue|hola|bienvenid[oa]|ciao|benvenuto|olá|xin chào|angemeldet als)\b",
+            // A heading that greets is not followed by its visitor: only what is set within a line, or comes after a comma.
+            r"(?:[:!]?\s*(?:</?(?:a|b|bdi|em|i|mark|small|span|strong|u)\b[^>]{0,200}>\s*){0,3}|,\s*(?:<[^>]{1,200}>\s*){0,3})",
+            r"(\p{Lu}[\p{L}\p{N}_'-]*)"
         ))?,
         email: regex(r"(?i)\b[a-z0-9._%+-]+@[a-z0-9.-]+\.[a-z]{2,}\b")?,
         order: regex(
@@ -189,11 +192,7 @@ pub fn marks(text: &str) -> BTreeSet<Mark> {
             note(Kind::Network, hit.as_str());
         }
     }
-    for hit in patterns.greeting.captures_iter(text) {
-        if !NOBODY.contains(&hit[1].to_lowercase().as_str()) {
-            note(Kind::Greeting, &hit[1]);
-        }
-    }
+    greetings(patterns, text, &mut note);
     for hit in patterns.email.find_iter(text) {
         note(Kind::Email, hit.as_str());
     }
@@ -208,6 +207,21 @@ pub(super) fn without_addresses(text: &str) -> std::borrow::Cow<'_, str> {
     match PATTERNS.as_ref() {
         Some(patterns) => patterns.email.replace_all(text, ""),
         None => text.into(),
+    }
+}
+
+/// Names that are greeted. What is greeted may itself greet ("hi Hello, Alice"), so that each look begins at the name before.
+fn greetings(patterns: &Patterns, text: &str, note: &mut impl FnMut(Kind, &str)) {
+    let mut from = 0;
+    while let Some(name) = patterns
+        .greeting
+        .captures_at(text, from)
+        .and_then(|hit| hit.get(1))
+    {
+        if !NOBODY.contains(&name.as_str().to_lowercase().as_str()) {
+            note(Kind::Greeting, name.as_str());
+        }
+        from = name.start();
     }
 }
 
@@ -258,6 +272,8 @@ mod tests {
             ("<p>Hello, Alice</p>", Kind::Greeting),
             ("Welcome back, <b class=\"x\">Alice</b>!", Kind::Greeting),
             ("Willkommen Ärzte", Kind::Greeting),
+            ("<div>Hello,</div> <div>Alice</div>", Kind::Greeting),
+            ("Hi <b>Hello <i>Alice", Kind::Greeting),
             (
                 "<a href=\"/wp-login.php?action=logout&amp;_wpnonce=1\">",
                 Kind::Session,
@@ -284,6 +300,7 @@ mod tests {
         for text in [
             "<p>Hello, World</p>",
             "Hi there! Hello everyone, welcome to our shop. Welcome Home",
+            "<h1>Welcome</h1><p>Our shop</p> say hi<p>Contact us</p>",
             "<body class=\"home blog\">",
             "<input name=\"author\" value=\"\">",
             "<input type=\"submit\" name=\"user-submit\" value=\"Send\">",

@@ -247,6 +247,13 @@ fn personal() -> impl Strategy<Value = String> {
     ]
 }
 
+#[test]
+fn a_greeting_without_a_name_is_no_mark() {
+    let greets = html("hi");
+    let others = html("");
+    assert_eq!(judged(&greets, &others, &others), Verdict::Changed);
+}
+
 proptest! {
     #[test]
     fn a_copy_that_is_what_anybody_gets_is_the_same(text in "\\PC{0,200}") {
