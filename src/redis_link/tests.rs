@@ -12,7 +12,7 @@ use crate::config::model::{RedisLogin, RedisServer};
 
 mod topology;
 
-const TIMEOUT: Duration = Duration::from_millis(250);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 async fn set_and_get(link: &RedisLink, value: &str) -> String {
     link.query::<()>("set", cmd("SET").arg("key").arg(value))

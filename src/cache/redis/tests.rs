@@ -27,7 +27,7 @@ impl Drop for Node {
 fn config(redis: &TestRedis) -> RedisCache {
     RedisCache {
         target: redis.target(),
-        timeout: Duration::from_millis(300),
+        timeout: Duration::from_secs(2),
         queue_max: 64,
         queue_bytes: 16 << 20,
         object_max: 1 << 20,
