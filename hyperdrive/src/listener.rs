@@ -153,11 +153,18 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 
 /// Hands clients to `front` until the process is about to stop; each in a task of its own.
 pub async fn accept(socket: Socket, front: Arc<dyn Front>, door: Door) {
-    let settings = front.settings();
-    let most = settings.limits.clients_max.saturating_add(LOGGING_IN_MAX);
-    let slots = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
+    let most = |front: &Arc<dyn Front>| {
+        let clients = front.settings().limits.clients_max;
+        clients.saturating_add(LOGGING_IN_MAX).min(Semaphore::MAX_PERMITS)
+    };
+    let mut allowed = most(&front);
+    let slots = Arc::new(Semaphore::new(allowed));
     let mut closing = door.closing.clone();
     loop {
+        // A reload may allow more; with fewer, logins beyond them are refused.
+        let now = most(&front);
+        slots.add_permits(now.saturating_sub(allowed));
+        allowed = allowed.max(now);
         let accepted = tokio::select! {
             accepted = async {
                 let slot = Arc::clone(&slots).acquire_owned().await;
@@ -175,7 +182,7 @@ pub async fn accept(socket: Socket, front: Arc<dyn Front>, door: Door) {
             }
             (Err(_), _) => return,
             (_, Err(error)) => {
-                warn!(database = %settings.name, %error, "cannot accept database clients");
+                warn!(database = %front.settings().name, %error, "cannot accept database clients");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
