@@ -212,15 +212,16 @@ impl Databases {
 pub fn keep_sockets(running: &Settings, new: &mut Settings) -> bool {
     let mut differs = false;
     for (name, database) in new {
-        let Some(running) = running.get(name) else { continue };
+        let Some(running) = running.get(name) else {
+            continue;
+        };
         let mut kept = running.listen.clone();
         for listen in &mut kept {
             let same = database
                 .listen
                 .iter()
                 .find(|other| other.address == listen.address);
-            if let (Some(mine), Some(theirs)) =
-                (&mut listen.tls, same.and_then(|listen| listen.tls.as_ref()))
+            if let (Some(mine), Some(theirs)) = (&mut listen.tls, same.and_then(|listen| listen.tls.as_ref()))
             {
                 mine.certificate.clone_from(&theirs.certificate);
                 mine.key.clone_from(&theirs.key);

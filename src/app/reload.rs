@@ -9,8 +9,8 @@ use super::{App, AppError, Live, admin_token, journal, purge_limits, redis_link}
 use crate::admin::token::Token;
 use crate::cache::purge::NewJournal;
 use crate::cache::tiered::Renewal;
-use crate::databases;
 use crate::config::{self, Config, Diagnostic, model};
+use crate::databases;
 use crate::kv::{self, KvHandle};
 use crate::redis_link::RedisLink;
 use crate::telemetry::{AccessLog, traces};

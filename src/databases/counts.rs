@@ -32,9 +32,7 @@ impl Counts {
         Self {
             name: name.to_owned(),
             waits: metrics.db_wait_seconds.with_label_values(&[name]),
-            answers: metrics
-                .db_answers
-                .with_label_values(&[name, From::Origin.name()]),
+            answers: metrics.db_answers.with_label_values(&[name, From::Origin.name()]),
             pins: Mutex::default(),
             seen: Mutex::default(),
             metrics: Arc::clone(metrics),
@@ -90,7 +88,10 @@ impl Counts {
     }
 
     fn error(&self, kind: &str) {
-        self.metrics.db_errors.with_label_values(&[&self.name, kind]).inc();
+        self.metrics
+            .db_errors
+            .with_label_values(&[&self.name, kind])
+            .inc();
     }
 }
 

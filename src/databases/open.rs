@@ -67,8 +67,12 @@ pub(super) fn open(bound: Bound, metrics: &Arc<Metrics>) -> Result<Ready, String
     let counts = Arc::new(Counts::new(&database.name, metrics));
     let observer = Arc::clone(&counts) as Arc<dyn popgate_hyperdrive::observe::Observer>;
     let front = match database.protocol {
-        Protocol::MySql => mysql::Database::new(Arc::clone(&database), observer).map(|front| front as Arc<dyn Front>),
-        Protocol::Postgres => postgres::Postgres::new(Arc::clone(&database), observer).map(|front| front as Arc<dyn Front>),
+        Protocol::MySql => {
+            mysql::Database::new(Arc::clone(&database), observer).map(|front| front as Arc<dyn Front>)
+        }
+        Protocol::Postgres => {
+            postgres::Postgres::new(Arc::clone(&database), observer).map(|front| front as Arc<dyn Front>)
+        }
     }
     .map_err(|error| format!("databases.{}.tls: {error}", database.name))?;
     let (closing, cut) = (watch::Sender::new(false), watch::Sender::new(false));

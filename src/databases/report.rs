@@ -135,7 +135,11 @@ impl fmt::Display for Row {
             .iter()
             .map(|(reason, count)| format!("{reason} {count}"))
             .collect();
-        let pins = if pins.is_empty() { "none".to_owned() } else { pins.join(", ") };
+        let pins = if pins.is_empty() {
+            "none".to_owned()
+        } else {
+            pins.join(", ")
+        };
         writeln!(f, "  pins         {pins}")
     }
 }

@@ -14,7 +14,8 @@ pub fn raise_limit(config: &Config) {
     match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(limit) if limit < wanted => warn!(
             limit,
-            wanted, "fewer file descriptors than limits.connections, origins and databases may need; raise LimitNOFILE"
+            wanted,
+            "fewer file descriptors than limits.connections, origins and databases may need; raise LimitNOFILE"
         ),
         Ok(_) => {}
         Err(error) => warn!(%error, "the limit of file descriptors cannot be raised"),

@@ -111,6 +111,7 @@ impl Example {
 fn every_example_is_driven() {
     let driven = [
         "cluster.yaml",
+        "databases.yaml",
         "filters.yaml",
         "full.yaml",
         "geo.yaml",
@@ -130,6 +131,40 @@ fn every_example_is_driven() {
         .collect();
     there.sort();
     assert_eq!(there, driven, "each example has a test here");
+}
+
+#[tokio::test]
+async fn databases() {
+    let (Some(my), Some(pg)) = (mariadb::MariaDb::start(), postgres::Postgres::start(&[])) else {
+        return;
+    };
+    my.root("CREATE USER wp@localhost IDENTIFIED BY 'a password'; GRANT ALL ON app.* TO wp@localhost")
+        .unwrap();
+    pg.psql(pg.port, "CREATE ROLE shop LOGIN PASSWORD 'another'")
+        .unwrap();
+    let gateway = Example::read("databases.yaml")
+        .with("127.0.0.1:3307", "127.0.0.1:@PORT1@")
+        .with(
+            "[127.0.0.1:3306]",
+            format!("[\"unix:{}\"]", my.socket().display()),
+        )
+        .with("127.0.0.1:5433", "127.0.0.1:@PORT2@")
+        .with("127.0.0.1:5432", format!("127.0.0.1:{}", pg.port))
+        .file("secrets/wp", "a password\n")
+        .file("secrets/shop", "another\n")
+        .start()
+        .await;
+    let port = gateway.listener(1).port();
+    assert_eq!(
+        mariadb::client(port, "wp", "a password", "SELECT DATABASE()"),
+        Ok("app\n".to_owned())
+    );
+    let url = format!(
+        "postgres://shop:another@127.0.0.1:{}/postgres",
+        gateway.listener(2).port()
+    );
+    let said = pg.client("psql", pg.port, &["-XAtq", "-c", "SELECT current_user", &url]);
+    assert_eq!(said, Ok("shop".to_owned()));
 }
 
 #[tokio::test]
@@ -442,6 +477,12 @@ async fn full() {
         .file("secrets/admin.token", "0123456789abcdef0123456789abcdef\n")
         .file("secrets/purge.tokens", "0123456789abcdef0123456789abcdef\n")
         .file("secrets/redis.password", "password\n")
+        .file("secrets/shop", "password\n")
+        .with("password_env: REPORT_PASSWORD", "password: report")
+        .with("- 127.0.0.1:3307", "- \"unix:@DIR@/mysql.sock\"")
+        .with("127.0.0.1:3308", "127.0.0.1:@PORT8@")
+        .with("10.0.0.5:3306", "127.0.0.1:1")
+        .with("10.0.0.6:3306", "127.0.0.1:2")
         .with("pop: sin1 ", "pop: tst1 ");
     let gateway = example.start().await;
     gateway

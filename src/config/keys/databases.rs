@@ -15,7 +15,11 @@ pub static DATABASE: Table = Table {
         ),
         key(
             "listen",
-            Either(&[Server, Map(&DATABASE_LISTEN), List(&Either(&[Server, Map(&DATABASE_LISTEN)]))]),
+            Either(&[
+                Server,
+                Map(&DATABASE_LISTEN),
+                List(&Either(&[Server, Map(&DATABASE_LISTEN)])),
+            ]),
             Required,
             "Where clients connect: `127.0.0.1:3307`, `unix:/run/popgate/mysql.sock`, a mapping, or a list of these. All share one pool.",
         ),
@@ -32,13 +36,13 @@ pub static DATABASE: Table = Table {
             Required,
             "Who may log in; nobody else may.",
         ),
-        key("pool", Map(&DATABASE_POOL), Nothing, "Connections to the servers."),
         key(
-            "limits",
-            Map(&DATABASE_LIMITS),
+            "pool",
+            Map(&DATABASE_POOL),
             Nothing,
-            "What clients may cost.",
+            "Connections to the servers.",
         ),
+        key("limits", Map(&DATABASE_LIMITS), Nothing, "What clients may cost."),
     ],
 };
 
@@ -73,7 +77,12 @@ pub static DATABASE_LISTEN_TLS: Table = Table {
             Required,
             "PEM file with the chain, leaf first.",
         ),
-        key("key", Path, Required, "PEM file with the private key of the leaf."),
+        key(
+            "key",
+            Path,
+            Required,
+            "PEM file with the private key of the leaf.",
+        ),
         key("require", Flag, Value("true"), "Refuse clients without TLS."),
     ],
 };
@@ -106,7 +115,9 @@ pub static DATABASE_TLS: Table = Table {
         key(
             "mode",
             Choice(&["verify_full", "off"]),
-            Told("`off` when all servers are loopback addresses or Unix sockets and `ca` is absent, else `verify_full`"),
+            Told(
+                "`off` when all servers are loopback addresses or Unix sockets and `ca` is absent, else `verify_full`",
+            ),
             "`verify_full` verifies the certificate's chain and name (or address), and sends nothing to a server that fails it.",
         ),
         key(

@@ -159,11 +159,19 @@ fn pool(map: &Map<'_>) -> Pool {
     }
     match map.field("min") {
         Some(field) => field.wrong(Wrong::new(
-            format!("{} ready connections are more than `max` ({})", pool.min, pool.max),
+            format!(
+                "{} ready connections are more than `max` ({})",
+                pool.min, pool.max
+            ),
             "lower `min`, or raise `max`",
         )),
         // The default, of which fewer will do as well.
-        None => return Pool { min: pool.max, ..pool },
+        None => {
+            return Pool {
+                min: pool.max,
+                ..pool
+            };
+        }
     }
     pool
 }

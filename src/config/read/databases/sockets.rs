@@ -72,7 +72,9 @@ fn socket(item: &Field<'_>, mend: &str, name: &str, taken: &mut Taken) -> Option
     let base = item.reader().base();
     let (read, tls, place) = if matches!(item.value(), Value::Map(_)) {
         let map = item.map(&DATABASE_LISTEN);
-        let tls = map.field("tls").map(|field| tls(&field.map(&DATABASE_LISTEN_TLS)));
+        let tls = map
+            .field("tls")
+            .map(|field| tls(&field.map(&DATABASE_LISTEN_TLS)));
         let place = map.field("address").unwrap_or_else(|| item.clone());
         (map.parsed("address", |text| server(text, base)), tls, place)
     } else {

@@ -16,14 +16,20 @@ const NAME_MAX: usize = 128;
 pub(super) fn users(map: &Map<'_>) -> Vec<User> {
     let mut names = HashSet::new();
     let mut users = Vec::new();
-    for item in map.list_of_some("users", "write `users: [{ name: wp, password_file: secrets/wp }]`") {
+    for item in map.list_of_some(
+        "users",
+        "write `users: [{ name: wp, password_file: secrets/wp }]`",
+    ) {
         let user = item.map(&DATABASE_USER);
         let (name, origin_user) = (user.parsed("name", name), user.parsed("origin_user", name));
         let (Some(password), Some(name)) = (password(&user), name) else {
             continue;
         };
         if !names.insert(name.clone()) {
-            item.error(format!("user {} is here twice", quoted(&name)), "keep one of them");
+            item.error(
+                format!("user {} is here twice", quoted(&name)),
+                "keep one of them",
+            );
         }
         users.push(User {
             origin_user: origin_user.unwrap_or_else(|| name.clone()),
@@ -43,7 +49,6 @@ fn name(text: &str) -> Result<String, Wrong> {
         )),
     }
 }
-
 
 /// The password, from exactly one of three places.
 fn password(user: &Map<'_>) -> Option<String> {
