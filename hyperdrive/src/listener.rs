@@ -2,10 +2,11 @@
 
 mod throttle;
 
+use std::fs::Permissions;
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
-use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,6 +29,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const LOGGING_IN_MAX: usize = 1000;
 /// Connections the system may hold for a listener.
 const BACKLOG: i32 = 4096;
+
+/// Rights to a Unix socket: everybody may connect.
+const OPEN: u32 = 0o666;
 
 /// Work under way.
 pub type Task<T = ()> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -115,7 +119,10 @@ impl Socket {
             }
             Address::Unix(path) => {
                 remove_stale(path)?;
-                UnixListener::bind(path).map(Self::Unix)
+                let listener = UnixListener::bind(path)?;
+                // Who may log in is asked behind it, as with the servers' own sockets.
+                std::fs::set_permissions(path, Permissions::from_mode(OPEN))?;
+                Ok(Self::Unix(listener))
             }
         }
     }

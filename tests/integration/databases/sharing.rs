@@ -23,6 +23,33 @@ async fn a_query_through_the_clients_of_both_databases() {
 }
 
 #[tokio::test]
+async fn a_unix_socket_takes_clients_of_every_user() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Some(server) = MariaDb::start() else { return };
+    let listen = json!(["127.0.0.1:@PORT2@", "unix:@DIR@/my.sock"]);
+    let conf = over_mariadb(&server, json!({})).with(json!({ "databases": { "my": { "listen": listen } } }));
+    let gateway = Gateway::start(conf).await;
+    let socket = gateway.folder().join("my.sock");
+    let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o666);
+    let output = Command::new("mariadb")
+        .args([
+            "--no-defaults",
+            "-NB",
+            "-uapp",
+            "-psecret",
+            "-e",
+            "SELECT 1",
+            "-S",
+        ])
+        .arg(&socket)
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "1\n");
+    assert_eq!(mysql(&gateway, "SELECT 2"), Ok("2\n".to_owned()));
+}
+
+#[tokio::test]
 async fn fifty_clients_share_four_connections() {
     let Some(server) = MariaDb::start() else { return };
     let gateway = Gateway::start(over_mariadb(&server, json!({ "min": 1, "max": 4 }))).await;
