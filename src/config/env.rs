@@ -14,6 +14,9 @@ pub struct Env {
     pub root: bool,
     /// The host name, as the system tells it.
     pub host_name: String,
+    /// Another process will serve, in an environment of its own: a password that is not in this one is worth a
+    /// warning only.
+    pub elsewhere: bool,
     /// Where a configuration is looked for when nothing names one, in order.
     pub search: Vec<PathBuf>,
 }
@@ -25,6 +28,7 @@ impl fmt::Debug for Env {
             .field("variables", &self.variables.keys())
             .field("root", &self.root)
             .field("host_name", &self.host_name)
+            .field("elsewhere", &self.elsewhere)
             .field("search", &self.search)
             .finish()
     }
@@ -42,10 +46,19 @@ impl Env {
                 .unwrap_or_default()
                 .trim()
                 .to_owned(),
+            elsewhere: false,
             search: vec![
                 PathBuf::from("/etc/popgate/popgate.yaml"),
                 PathBuf::from("config/popgate.yaml"),
             ],
+        }
+    }
+
+    /// The surroundings of this process, which asks or checks for one that serves.
+    pub fn for_another_process() -> Self {
+        Env {
+            elsewhere: true,
+            ..Self::from_process()
         }
     }
 

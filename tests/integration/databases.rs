@@ -5,6 +5,8 @@ mod reloads;
 mod sharing;
 mod talk;
 
+use std::process::Command;
+
 use crate::support::gateway::popgate;
 use crate::support::mariadb::{MariaDb, client};
 use crate::support::postgres::{PASSWORD, Postgres};
@@ -35,6 +37,24 @@ fn over_postgres(server: &Postgres, pool: serde_json::Value) -> Conf {
 
 fn mysql(gateway: &Gateway, sql: &str) -> Result<String, String> {
     client(gateway.listener(2).port(), "app", "secret", sql)
+}
+
+/// A question of `psql` to what calls itself `name`, over TLS or not as `mode` says.
+fn secure(certs: &Certs, port: u16, name: &str, mode: &str) -> Result<String, String> {
+    let to = format!(
+        "host={name} hostaddr=127.0.0.1 port={port} user=wp dbname=postgres sslmode={mode} sslrootcert={}",
+        certs.ca().display()
+    );
+    let output = Command::new("psql")
+        .args(["-XAtq", &to, "-c", "SELECT 'secure'"])
+        .env("PGPASSWORD", PASSWORD)
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    match output.status.success() {
+        true => Ok(text(output.stdout)),
+        false => Err(text(output.stderr)),
+    }
 }
 
 /// `GET /databases`: the one database there is.

@@ -3,6 +3,8 @@
 //! Only what must differ on a test machine is rewritten: addresses of listeners, servers and Redis, and
 //! paths of files. Each example that is added needs its line in [`every_example_is_driven`].
 
+mod databases;
+
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
@@ -131,40 +133,6 @@ fn every_example_is_driven() {
         .collect();
     there.sort();
     assert_eq!(there, driven, "each example has a test here");
-}
-
-#[tokio::test]
-async fn databases() {
-    let (Some(my), Some(pg)) = (mariadb::MariaDb::start(), postgres::Postgres::start(&[])) else {
-        return;
-    };
-    my.root("CREATE USER wp@localhost IDENTIFIED BY 'a password'; GRANT ALL ON app.* TO wp@localhost")
-        .unwrap();
-    pg.psql(pg.port, "CREATE ROLE shop LOGIN PASSWORD 'another'")
-        .unwrap();
-    let gateway = Example::read("databases.yaml")
-        .with("127.0.0.1:3307", "127.0.0.1:@PORT1@")
-        .with(
-            "[127.0.0.1:3306]",
-            format!("[\"unix:{}\"]", my.socket().display()),
-        )
-        .with("127.0.0.1:5433", "127.0.0.1:@PORT2@")
-        .with("127.0.0.1:5432", format!("127.0.0.1:{}", pg.port))
-        .file("secrets/wp", "a password\n")
-        .file("secrets/shop", "another\n")
-        .start()
-        .await;
-    let port = gateway.listener(1).port();
-    assert_eq!(
-        mariadb::client(port, "wp", "a password", "SELECT DATABASE()"),
-        Ok("app\n".to_owned())
-    );
-    let url = format!(
-        "postgres://shop:another@127.0.0.1:{}/postgres",
-        gateway.listener(2).port()
-    );
-    let said = pg.client("psql", pg.port, &["-XAtq", "-c", "SELECT current_user", &url]);
-    assert_eq!(said, Ok("shop".to_owned()));
 }
 
 #[tokio::test]

@@ -62,6 +62,30 @@ async fn a_reload_adds_and_removes_databases() {
 }
 
 #[tokio::test]
+async fn a_renewed_certificate_is_used_after_a_reload() {
+    let Some(server) = Postgres::start(&[]) else {
+        return;
+    };
+    let certs = Certs::new();
+    let (certificate, key) = certs.issue("old.example");
+    let listen = json!({
+        "address": "127.0.0.1:@PORT3@", "tls": { "certificate": certificate, "key": key },
+    });
+    let conf = over_postgres(&server, json!({})).with(json!({ "databases": { "pg": { "listen": listen } } }));
+    let gateway = Gateway::start(conf).await;
+    let port = gateway.listener(3).port();
+    assert!(secure(&certs, port, "new.example", "verify-full").is_err());
+    let (renewed, renewed_key) = certs.issue("new.example");
+    std::fs::copy(renewed, certificate).unwrap();
+    std::fs::copy(renewed_key, key).unwrap();
+    gateway.reload("ok").await;
+    assert_eq!(
+        secure(&certs, port, "new.example", "verify-full"),
+        Ok("secure\n".to_owned())
+    );
+}
+
+#[tokio::test]
 async fn another_socket_needs_a_restart_and_a_taken_one_keeps_the_running_configuration() {
     let Some(server) = MariaDb::start() else { return };
     let conf = over_mariadb(&server, json!({}));

@@ -132,25 +132,13 @@ async fn a_socket_with_tls_speaks_nothing_else() {
     });
     let conf = over_postgres(&server, json!({})).with(json!({ "databases": { "pg": { "listen": listen } } }));
     let gateway = Gateway::start(conf).await;
-    let ask = |mode: &str| {
-        let to = format!(
-            "host=localhost hostaddr=127.0.0.1 port={} user=wp dbname=postgres sslmode={mode} sslrootcert={}",
-            gateway.listener(3).port(),
-            certs.ca().display()
-        );
-        let output = Command::new("psql")
-            .args(["-XAtq", &to, "-c", "SELECT 'secure'"])
-            .env("PGPASSWORD", PASSWORD)
-            .output()
-            .unwrap();
-        (
-            String::from_utf8(output.stdout).unwrap(),
-            String::from_utf8(output.stderr).unwrap(),
-        )
-    };
-    assert_eq!(ask("verify-full"), ("secure\n".to_owned(), String::new()));
-    let (answer, said) = ask("disable");
-    assert!(answer.is_empty() && said.contains("TLS"), "{said}");
+    let port = gateway.listener(3).port();
+    assert_eq!(
+        secure(&certs, port, "localhost", "verify-full"),
+        Ok("secure\n".to_owned())
+    );
+    let said = secure(&certs, port, "localhost", "disable").unwrap_err();
+    assert!(said.contains("TLS"), "{said}");
 }
 
 #[tokio::test]

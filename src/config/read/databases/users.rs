@@ -73,12 +73,15 @@ fn password(user: &Map<'_>) -> Option<String> {
 
 fn from_env(field: &Field<'_>) -> Option<String> {
     let name = field.text()?;
-    let value = field.reader().env().variable(name).map(str::to_owned);
-    if value.is_none() {
-        field.error(
-            format!("the environment variable {} is not set", quoted(name)),
-            "set it for popgate's process, or use `password_file`",
-        );
+    let env = field.reader().env();
+    if let Some(value) = env.variable(name) {
+        return Some(value.to_owned());
     }
-    value
+    let problem = format!("the environment variable {} is not set", quoted(name));
+    if env.elsewhere {
+        field.warn(format!("{problem} here"), "see that popgate's process has it");
+        return Some(String::new());
+    }
+    field.error(problem, "set it for popgate's process, or use `password_file`");
+    None
 }
