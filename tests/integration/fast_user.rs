@@ -152,6 +152,25 @@ async fn the_answer_is_the_same_with_redis_up_down_and_paused() {
 }
 
 #[tokio::test]
+async fn the_first_visitor_is_answered_though_redis_is_paused() {
+    let Some(redis) = Redis::start().await else {
+        return;
+    };
+    let gateway = Gateway::start(on_redis(&redis)).await;
+    redis.pause();
+    assert_eq!(ask(&gateway).await, NEW);
+    redis.resume();
+    eventually("the guest is remembered", async || {
+        assert_eq!(ask(&gateway).await, NEW);
+        gateway
+            .metric("popgate_kv_operations_total", &[("op", "put"), ("result", "ok")])
+            .await
+            >= 1.0
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_gateway_starts_and_answers_without_its_redis() {
     let Some(mut redis) = Redis::start().await else {
         return;
