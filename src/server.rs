@@ -6,6 +6,7 @@ pub mod drain;
 mod h2;
 pub mod head;
 pub mod lane;
+pub mod linger;
 pub mod listener;
 pub mod proxy_header;
 pub mod signals;
@@ -89,6 +90,7 @@ pub fn start(bound: Vec<Bound>, app: &Arc<App>, gateway: &Gateway) -> Result<Ser
         app: gateway.server(),
         life: Arc::clone(&app.life),
         in_flight: app.in_flight.clone(),
+        lingering: Arc::new(linger::Lingering::new(Arc::clone(&app.metrics))),
         metrics: Arc::clone(&app.metrics),
         lane: Lane::new(gateway.clone()),
     });

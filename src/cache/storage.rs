@@ -33,7 +33,7 @@ use crate::purging::vary_cookies::carries_any;
 use crate::telemetry::Metrics;
 use body::HitBody;
 use fill::Fill;
-use fill_lock::flight::{Flight, Phase};
+pub use fill_lock::Fetching;
 
 /// What the adapter must know of a request; travels in the engine's key.
 #[derive(Debug)]
@@ -66,26 +66,6 @@ pub struct Lookup {
     pub varies: AtomicBool,
     /// How this request stands to others that fetch the same.
     pub fetching: Fetching,
-}
-
-/// A request among those for one key.
-#[derive(Default)]
-pub struct Fetching {
-    /// The fetch that it makes or waits for.
-    pub flight: Mutex<Option<Arc<Flight>>>,
-    /// Its own fetch failed: no connection, a broken answer, or a status of 500 and above.
-    pub failed: AtomicBool,
-    /// The fetch it waited for failed, and so did those who tried again: it gets an error.
-    pub given_up: AtomicBool,
-}
-
-impl std::fmt::Debug for Fetching {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Fetching")
-            .field("failed", &self.failed)
-            .field("given_up", &self.given_up)
-            .finish_non_exhaustive()
-    }
 }
 
 /// An object the lookup found; travels in the engine's meta.
@@ -192,8 +172,8 @@ impl Storage for CacheStorage {
         meta: &CacheMeta,
         _trace: &SpanHandle,
     ) -> Result<MissHandler> {
-        if let Some(flight) = lookup_of(key).and_then(|lookup| lookup.fetching.flight.lock().clone()) {
-            flight.reached(Phase::Filling);
+        if let Some(lookup) = lookup_of(key) {
+            lookup.fetching.fills();
         }
         Ok(Box::new(Fill::new(
             self,

@@ -1,7 +1,7 @@
 //! `popgate purge`, `popgate reload` and `popgate health`: clients of a running popgate's admin listener.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -221,9 +221,9 @@ fn ask_within(
     body: String,
 ) -> Result<(StatusCode, String), String> {
     let (address, token_file) = locate(admin)?;
-    let token = match token_file {
+    let token = match &token_file {
         Some(file) => Some(
-            std::fs::read_to_string(&file)
+            std::fs::read_to_string(file)
                 .map_err(|error| format!("cannot read the token in {}: {error}", file.display()))?
                 .lines()
                 .next()
@@ -248,12 +248,27 @@ fn ask_within(
         .enable_all()
         .build()
         .map_err(|error| format!("cannot start: {error}"))?;
-    runtime
+    let answer = runtime
         .block_on(async { tokio::time::timeout(longest, send(address, request)).await })
         .map_err(|_| {
             let seconds = longest.as_secs();
             format!("no answer from the admin listener at {address} within {seconds} s")
-        })?
+        })??;
+    if answer.0 == StatusCode::UNAUTHORIZED {
+        return Err(not_let_in(address, token_file.as_deref()));
+    }
+    Ok(answer)
+}
+
+/// What to do about a refused token: the running gateway knows that of its last reload, which a file may have left behind.
+fn not_let_in(address: SocketAddr, token_file: Option<&Path>) -> String {
+    let why = match token_file {
+        Some(file) => format!("does not take the token in {}", file.display()),
+        None => "asks for a token, and none is configured".to_owned(),
+    };
+    format!(
+        "the admin listener at {address} {why}; give the file with the token it was started or last reloaded with: --token-file FILE"
+    )
 }
 
 /// The admin listener's address and token file: from the arguments, else from the configuration.

@@ -435,6 +435,8 @@ pub struct ClientTimeouts {
     pub write: Duration,
     /// Between two reads on an upgraded connection (WebSocket); default 1 h.
     pub upgraded: Duration,
+    /// What a client still sends after the last answer is thrown away so long; default 5 s, zero allowed.
+    pub linger: Duration,
 }
 
 /// Graceful stop.

@@ -52,6 +52,7 @@ fn config(origins: Vec<Settings>) -> Config {
             keepalive_requests: 1,
         },
         timeouts: config::ClientTimeouts {
+            linger: std::time::Duration::from_secs(5),
             handshake: second,
             keepalive: second,
             read: second,

@@ -52,8 +52,11 @@ pub async fn answer(session: &mut Session, error: &Error, cx: &mut RequestContex
         page.headers
             .push((header::ALLOW, HeaderValue::from_static(SERVED)));
     }
-    // What is left of a request that was refused half-read cannot be told from the next one.
-    if status.is_client_error() {
+    // What is left of a request that was refused half-read cannot be told from the next one; and after a request that went
+    // to an origin and failed the engine ends the connection whatever is said here.
+    let reusable =
+        !status.is_client_error() && cx.upstream.tries == 0 && session.as_downstream_mut().is_body_done();
+    if !reusable {
         session.set_keepalive(None);
     }
     if let Ok(mut head) = answer::head(&page) {
@@ -62,7 +65,10 @@ pub async fn answer(session: &mut Session, error: &Error, cx: &mut RequestContex
             return failed(0);
         }
     }
-    failed(status.as_u16())
+    FailToProxy {
+        error_code: status.as_u16(),
+        can_reuse_downstream: reusable,
+    }
 }
 
 fn failed(code: u16) -> FailToProxy {

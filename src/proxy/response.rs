@@ -86,7 +86,7 @@ pub fn keep_bodyless(cx: &RequestContext, body: &mut Option<Bytes>) {
 /// When a header is refused, which valid ones are not.
 pub fn finish(
     gateway: &Gateway,
-    session: &Session,
+    session: &mut Session,
     cx: &mut RequestContext,
     response: &mut ResponseHeader,
 ) -> Result<()> {
@@ -106,7 +106,15 @@ pub fn finish(
         super::headers::replace(response, &merged);
     }
     if cx.facts.version != http::Version::HTTP_2 {
+        // Whatever the origin speaks (RFC 9112 2.3).
+        response.set_version(http::Version::HTTP_11);
         super::headers::spell(response);
+    }
+    if cx.facts.version == http::Version::HTTP_10
+        && response.remove_header(&header::TRANSFER_ENCODING).is_some()
+    {
+        // Chunks are not for it (RFC 9112 6.1): the end of the connection is the end of the body.
+        session.set_keepalive(None);
     }
     let outcome = outcome(session, cx);
     cx.outcome = Some(outcome);

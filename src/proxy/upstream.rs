@@ -1,7 +1,6 @@
 //! The way to the origin: a place at a server, the request's headers, retries, and what came of it.
 
 use std::os::fd::RawFd;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use http::header::{
@@ -22,7 +21,7 @@ use super::request::BACKGROUND;
 use crate::cache::policy::validate::{speaks_of, weakly_same, without_weakness};
 use crate::cache::policy::{hop_by_hop, vary};
 use crate::cache::status::Cause;
-use crate::origin::retry::{Attempt, may_retry};
+use crate::origin::retry::{Attempt, Verdict, may_retry};
 use crate::origin::{ConnectError, LeaseError, Outcome};
 use crate::preset;
 
@@ -121,13 +120,13 @@ fn given_up(cx: &mut RequestContext) -> Box<Error> {
 /// Whether this request waited for fetches that all failed.
 fn is_given_up(cx: &RequestContext) -> bool {
     let lookup = cx.cache.lookup.as_ref();
-    lookup.is_some_and(|lookup| lookup.fetching.given_up.load(Ordering::Relaxed))
+    lookup.is_some_and(|lookup| lookup.fetching.is_given_up())
 }
 
 /// The origin did not deliver: those who wait for this request's fetch are told so.
 fn fetch_failed(cx: &RequestContext) {
     if let Some(lookup) = &cx.cache.lookup {
-        lookup.fetching.failed.store(true, Ordering::Relaxed);
+        lookup.fetching.fail();
     }
 }
 
@@ -367,11 +366,16 @@ fn retry(cx: &RequestContext, method: &Method, body_replayable: bool, timed_out:
         body_replayable,
         tries: cx.upstream.tries,
         timed_out,
-        // Asked for where it matters: it takes the pool's lock.
-        other_server: timed_out
-            && (cx.upstream.lease.as_ref()).is_some_and(|lease| origin.pool.has_another(lease.server_id())),
+        other_server: (cx.upstream.lease.as_ref())
+            .is_some_and(|lease| origin.pool.has_another(lease.server_id())),
     };
-    may_retry(method, attempt, origin.pool.settings().retries).retry()
+    match may_retry(method, attempt, origin.pool.settings().retries) {
+        Verdict::StaleConnection => true,
+        Verdict::NothingSent if attempt.other_server => true,
+        verdict => {
+            verdict.retry() && (cx.cache.lookup.as_ref()).is_none_or(|lookup| lookup.fetching.may_go_on())
+        }
+    }
 }
 
 fn outcome_of(error: &Error) -> Outcome {

@@ -23,6 +23,7 @@ use super::lane::Lane;
 use super::proxy_header::{self, ProxyHeader};
 use super::stream::{ClientStream, Transport};
 use crate::config::ClientTimeouts;
+use crate::server::linger::Lingering;
 use crate::telemetry::Metrics;
 
 /// The HTTP/2 client preface (RFC 9113 3.4).
@@ -57,6 +58,8 @@ pub struct Shared<A> {
     pub life: Arc<Lifecycle>,
     /// Requests (HTTP/1.1) and connections (HTTP/2) in flight.
     pub in_flight: InFlight,
+    /// Connections that are over, but whose client still sends.
+    pub lingering: Arc<Lingering>,
     /// Metrics.
     pub metrics: Arc<Metrics>,
     /// Answers fresh hits in front of `app`.

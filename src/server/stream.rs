@@ -15,6 +15,7 @@ use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Buf, Bytes, BytesMut};
@@ -26,6 +27,8 @@ use pingora_core::protocols::{
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
+
+use super::linger::Lingering;
 
 /// Bytes gathered before they are written: one TLS record's worth of header and body.
 const GATHER: usize = 16 * 1024;
@@ -61,6 +64,8 @@ pub struct ClientStream {
     tls: Option<Arc<SslDigest>>,
     h2: bool,
     peer: IpAddr,
+    /// While a request is served: what becomes of the rest of it should the connection end.
+    serving: Option<(Arc<Lingering>, Duration)>,
 }
 
 impl ClientStream {
@@ -88,12 +93,21 @@ impl ClientStream {
             tls,
             h2,
             peer: peer.ip().to_canonical(),
+            serving: None,
         }
     }
 
-    /// Opens or closes the way to the socket's bytes for the request that is served next.
-    pub fn set_gate(&mut self, gate: Gate) {
+    /// A request is served from now on, whose bytes come through `gate`; if the connection ends with it, what the client
+    /// still sends is thrown away for `linger`.
+    pub fn begin(&mut self, gate: Gate, lingering: Arc<Lingering>, linger: Duration) {
         self.gate = gate;
+        self.serving = Some((lingering, linger)).filter(|_| !linger.is_zero());
+    }
+
+    /// The request is served, the connection goes on.
+    pub fn end(&mut self) {
+        self.gate = Gate::Open;
+        self.serving = None;
     }
 
     /// Bytes read ahead.
@@ -232,6 +246,26 @@ fn tls_digest(tls: &TlsStream<TcpStream>) -> SslDigest {
         .unwrap_or("");
     let version = session.protocol_version().and_then(|v| v.as_str()).unwrap_or("");
     SslDigest::new(cipher, version, None, None, Vec::new())
+}
+
+impl Drop for ClientStream {
+    fn drop(&mut self) {
+        let Some((lingering, time)) = self.serving.take() else {
+            return;
+        };
+        let unread = match self.gate {
+            Gate::Closed => !self.ahead.is_empty(),
+            Gate::Length(left) => left > 0 || !self.ahead.is_empty(),
+            Gate::Open => true,
+        };
+        if unread {
+            let tcp = match &self.transport {
+                Transport::Plain(tcp) => tcp,
+                Transport::Tls(tls) => tls.get_ref().0,
+            };
+            lingering.keep(tcp, time);
+        }
+    }
 }
 
 impl AsyncRead for ClientStream {

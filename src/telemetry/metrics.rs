@@ -75,6 +75,7 @@ metrics! {
     rejected: counters "popgate_rejected_total" ["reason"] "Requests refused before they reached a site: bad_host, unknown_site, header_too_large, uri_too_long, body_too_large, slow_header, bad_request.";
     connections: gauge "popgate_connections" [] "Client connections open now.";
     connections_max: gauge "popgate_connections_max" [] "Client connections allowed (limits.connections).";
+    lingering: gauge "popgate_connections_lingering" [] "Client connections that are over, but whose client still sends (timeouts.linger); not counted in popgate_connections.";
     connections_total: counters "popgate_connections_total" ["result"] "Client connections: accepted, tls_failed, proxy_header_failed.";
     lane_passed: counters "popgate_lane_passed_total" ["reason"] "Requests that the lane for fresh hits left to the proxy, by the first reason found: absent (not in memory), not_fresh, purged, preset, cookie, method, ...";
     cache_lookups: counters "popgate_cache_lookups_total" ["tier", "result"] "Lookups in a cache tier (memory, redis): hit, miss, error, skipped (breaker open), corrupt.";

@@ -190,8 +190,29 @@ async fn a_failed_fill_does_not_turn_into_a_herd() {
     }
     // One failed, and eight more of those who waited for it.
     assert!(given_up >= 90, "{given_up}");
-    assert!(origin.count() <= 10, "{} fetches", origin.count());
+    assert!(origin.count() <= 9, "{} fetches", origin.count());
     assert!(begun.elapsed() < PATIENCE);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_crowd_nine_ask_an_origin_that_drops_connections_and_none_of_them_thrice() {
+    let gate = Gate::new();
+    let slow = gate.clone();
+    let origin = Origin::start(move |_| Reply::CloseAfter(slow.clone())).await;
+    let conf = patient(&origin).app(json!({ "connections_max": 20, "retries": 2 }));
+    let gateway = Gateway::start(conf).await;
+    let mut clients = crowd(&gateway, 100, "/").await;
+    let lookups = [("tier", "memory"), ("result", "miss")];
+    gateway
+        .metric_becomes("popgate_cache_lookups_total", &lookups, |now| now >= 100.0)
+        .await;
+    origin.reached(1).await;
+    gate.open();
+    for client in &mut clients {
+        let response = client.read("GET").await;
+        assert!(matches!(response.status, 502 | 503), "{}", response.status);
+    }
+    assert!(origin.count() <= 10, "{} fetches", origin.count());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -311,3 +311,75 @@ async fn a_real_nginx_is_an_origin() {
     assert!(part.status == 206 && part.body == body[100..200]);
     assert_eq!(gateway.get("/absent").await.status, 404);
 }
+
+/// The whole of what one connection gets for `request`.
+async fn wire(gateway: &Gateway, request: &str) -> String {
+    let mut client = Http1::connect(gateway.address()).await;
+    client.send(request).await;
+    String::from_utf8_lossy(&client.rest().await).into_owned()
+}
+
+#[tokio::test]
+async fn rfc9112_2_3_the_version_is_the_gateways_own() {
+    let old = b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi".to_vec();
+    let origin = Origin::start(move |_| Reply::Raw(old.clone())).await;
+    let gateway = Gateway::start(Conf::origin(&origin)).await;
+    let asked = "GET / HTTP/1.1\r\nHost: site.example\r\nConnection: close\r\n\r\n";
+    let answer = wire(&gateway, asked).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("hi"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn rfc9112_6_1_an_http_1_0_client_gets_no_chunks() {
+    let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n".to_vec();
+    let until_close = b"HTTP/1.0 200 OK\r\n\r\nhi".to_vec();
+    for raw in [chunked, until_close] {
+        let origin = Origin::start(move |_| Reply::Raw(raw.clone())).await;
+        let gateway = Gateway::start(Conf::origin(&origin)).await;
+        let answer = wire(&gateway, "GET / HTTP/1.0\r\nHost: site.example\r\n\r\n").await;
+        assert!(
+            answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\nhi"),
+            "{answer}"
+        );
+        assert!(!answer.to_lowercase().contains("transfer-encoding"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn rfc9112_9_6_an_answer_arrives_though_requests_follow_that_are_not_served() {
+    let origin = Origin::start(|_| Reply::Close).await;
+    let gateway = Gateway::start(Conf::origin(&origin)).await;
+    let many = http1::encode(&Req::get("/")).repeat(2000);
+    let answer = wire(&gateway, std::str::from_utf8(&many).unwrap()).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 502 ") && answer.contains("onnection: close"),
+        "{answer}"
+    );
+    assert!(answer.ends_with("502 Bad Gateway\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn rfc9112_9_6_who_sends_too_much_learns_why_it_is_refused() {
+    let origin = Origin::fixed(Answer::ok("x")).await;
+    let conf = Conf::origin(&origin).site(json!({ "body_max": "1KiB" }));
+    let gateway = Gateway::start(conf).await;
+    let head = "POST / HTTP/1.1\r\nHost: site.example\r\n";
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+    let much = "x".repeat(4_000_000);
+    for (framing, body) in [
+        ("Content-Length: 4000000\r\n\r\n", much),
+        (
+            "Transfer-Encoding: chunked\r\n\r\n",
+            chunk.repeat(60) + "0\r\n\r\n",
+        ),
+    ] {
+        let answer = wire(&gateway, &[head, framing, &body].concat()).await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    }
+    gateway
+        .metric_becomes("popgate_connections_lingering", &[], |now| now == 0.0)
+        .await;
+}

@@ -250,10 +250,15 @@ async fn http2_streams_are_those_of_the_last_reload_for_new_connections() {
 }
 
 fn popgate_reload(gateway: &Gateway) -> std::process::Output {
+    popgate_reload_with(gateway, &[])
+}
+
+fn popgate_reload_with(gateway: &Gateway, arguments: &[&str]) -> std::process::Output {
     std::process::Command::new(crate::support::gateway::POPGATE)
         .arg("reload")
         .arg("-c")
         .arg(gateway.file())
+        .args(arguments)
         .output()
         .unwrap()
 }
@@ -299,6 +304,31 @@ async fn a_reload_over_the_admin_listener_needs_the_token() {
     assert_eq!(gateway.admin(ask()).await.unwrap().status, 401);
     let right = ask().header("Authorization", "Bearer s3cret-s3cret-s3cret-s3cret");
     assert_eq!(gateway.admin(right).await.unwrap().status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn popgate_reload_takes_the_token_away_when_it_is_given_the_old_one() {
+    let origin = Origin::fixed(Answer::ok("x")).await;
+    let token = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(token.path(), "s3cret-s3cret-s3cret-s3cret").unwrap();
+    let conf = Conf::origin(&origin);
+    let guarded = conf
+        .clone()
+        .with(json!({ "admin": { "token_file": token.path() } }));
+    let gateway = Gateway::start(guarded).await;
+    gateway.rewrite(&conf);
+    let refused = popgate_reload(&gateway);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        !refused.status.success() && said.contains("--token-file FILE"),
+        "{said}"
+    );
+    let done = popgate_reload_with(&gateway, &["--token-file", token.path().to_str().unwrap()]);
+    assert!(done.status.success(), "{done:?}");
+    assert!(
+        popgate_reload(&gateway).status.success(),
+        "no token is asked for any more"
+    );
 }
 
 #[tokio::test]

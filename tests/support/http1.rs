@@ -187,6 +187,15 @@ impl Http1 {
         Ok(buffer)
     }
 
+    /// Everything until the gateway closes, which it does without a reset.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        soon("the end of the connection", self.stream.read_to_end(&mut rest))
+            .await
+            .unwrap();
+        rest
+    }
+
     /// Reads exactly `length` bytes.
     pub async fn bytes(&mut self, length: usize) -> Vec<u8> {
         let mut buffer = vec![0; length];

@@ -12,11 +12,11 @@
 //! likely while a lookup waits for Redis, leaves neither object nor lock to such a request, and it would
 //! fetch once more. Whoever gets the lock therefore looks into memory again.
 
-pub mod flight;
+mod fetching;
+mod flight;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -30,6 +30,8 @@ use super::{Lookup, lookup_of};
 use crate::cache::tiered::Tiered;
 use crate::clock::Clock;
 use crate::telemetry::Metrics;
+pub use fetching::Fetching;
+use fetching::Part;
 use flight::{Flight, Phase, SecondTry, Ticket};
 
 /// Parts of the table, so that requests for different keys seldom meet.
@@ -100,14 +102,14 @@ impl FillLock {
                 Ok((flight, permit))
             }
         };
-        let note = |flight: &Arc<Flight>| {
+        let take_part = |part: Part| {
             if let Some(lookup) = lookup {
-                *lookup.fetching.flight.lock() = Some(Arc::clone(flight));
+                *lookup.fetching.part.lock() = part;
             }
         };
         match flight {
             Err(flight) => {
-                note(&flight);
+                take_part(Part::Waits(Arc::clone(&flight)));
                 flight.watch(self.terms.load().age);
                 Locked::Read(flight.reader())
             }
@@ -118,7 +120,7 @@ impl FillLock {
                 Locked::Read(reader)
             }
             Ok((flight, permit)) => {
-                note(&flight);
+                take_part(Part::Leads(flight));
                 Locked::Write(permit)
             }
         }
@@ -131,6 +133,9 @@ impl FillLock {
                 flights.remove(&key);
             }
         }
+        if flight.is_shared() {
+            flight.second_landed(reason);
+        }
         flight.open(reason);
         permit.unlock(reason);
     }
@@ -141,21 +146,30 @@ impl CacheKeyLock for FillLock {
         let hash = u128::from_be_bytes(key.combined_bin());
         let lookup = lookup_of(key).map(AsRef::as_ref);
         let failed = lookup.and_then(|lookup| {
-            let mut flight = lookup.fetching.flight.lock();
-            flight.take_if(|flight| flight.has_failed())
+            let mut part = lookup.fetching.part.lock();
+            match std::mem::take(&mut *part) {
+                Part::Waits(flight) if flight.has_failed() => Some(flight),
+                other => {
+                    *part = other;
+                    None
+                }
+            }
         });
         let (Some(lookup), Some(flight)) = (lookup, failed) else {
             return self.join(hash, lookup, stale_writer);
         };
         match flight.second_try(self.terms.load().retries, stale_writer) {
-            SecondTry::Fetch(permit) => Locked::Write(permit),
+            SecondTry::Fetch(permit) => {
+                *lookup.fetching.part.lock() = Part::TriesAgain;
+                Locked::Write(permit)
+            }
             SecondTry::Wait(reader) => {
-                *lookup.fetching.flight.lock() = Some(flight);
+                *lookup.fetching.part.lock() = Part::Waits(flight);
                 Locked::Read(reader)
             }
             SecondTry::LookAgain => self.join(hash, Some(lookup), stale_writer),
             SecondTry::Fail(permit) => {
-                lookup.fetching.given_up.store(true, Ordering::Relaxed);
+                lookup.fetching.give_up();
                 Locked::Write(permit)
             }
         }
@@ -166,7 +180,7 @@ impl CacheKeyLock for FillLock {
         match permit.extensions().get::<Ticket>().cloned() {
             Some(Ticket::First(flight)) => {
                 let failed = reason == LockStatus::TransientError
-                    && lookup_of(key).is_some_and(|lookup| lookup.fetching.failed.load(Ordering::Relaxed));
+                    && lookup_of(key).is_some_and(|lookup| lookup.fetching.has_failed());
                 flight.reached(if failed { Phase::Failed } else { Phase::Landed });
                 self.land(hash, &flight, permit, reason);
             }

@@ -153,6 +153,13 @@ pub static TIMEOUTS: Table = Table {
             Value("1h"),
             "Between two reads on an upgraded connection (WebSocket).",
         ),
+        key(
+            "linger",
+            DURATION_OR_ZERO,
+            Value("5s"),
+            "After an answer that ends a connection while its client still sends: how long that is read and thrown away, so that \
+             the answer arrives. At most 1024 connections at a time. Zero: not at all.",
+        ),
     ],
 };
 

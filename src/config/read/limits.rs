@@ -27,6 +27,7 @@ pub(super) fn timeouts(root: &Map<'_>) -> ClientTimeouts {
         read: map.duration("read"),
         write: map.duration("write"),
         upgraded: map.duration("upgraded"),
+        linger: map.duration("linger"),
     }
 }
 

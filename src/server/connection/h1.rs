@@ -1,7 +1,7 @@
 //! Request after request on one HTTP/1.1 connection.
 
 use std::future::poll_fn;
-use std::io;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use bytes::{Buf as _, Bytes};
 use http::{StatusCode, Version};
 use pingora_core::apps::{HttpPersistentSettings, HttpServerApp};
 use pingora_core::protocols::http::ServerSession;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 
 use super::patience::{Ended, Patience};
@@ -61,7 +61,8 @@ pub(super) async fn serve<A: HttpServerApp + Send + Sync + 'static>(
             }
             Next::Request(length, gate) => {
                 // Boxed: an idle connection need not hold room for it.
-                let proxied = Box::pin(proxy(stream, length, gate, settings.take(), left, shared)).await;
+                let proxied =
+                    Box::pin(proxy(stream, length, gate, settings.take(), left, terms, shared)).await;
                 let Some((back, kept)) = proxied else {
                     return;
                 };
@@ -70,6 +71,7 @@ pub(super) async fn serve<A: HttpServerApp + Send + Sync + 'static>(
             }
             Next::Refuse(status, reason) => {
                 shared.metrics.rejected.with_label_values(&[reason]).inc();
+                stream.begin(Gate::Open, Arc::clone(&shared.lingering), terms.timeouts.linger);
                 return Box::pin(refuse(stream, status)).await;
             }
             Next::End => return,
@@ -188,12 +190,13 @@ async fn proxy<A: HttpServerApp + Send + Sync + 'static>(
     gate: Gate,
     settings: Option<HttpPersistentSettings>,
     left: u32,
+    terms: &Terms,
     shared: &Shared<A>,
 ) -> Option<(Box<ClientStream>, Option<HttpPersistentSettings>)> {
     let _flight = shared.in_flight.enter();
     let shutdown = shared.life.shutdown();
     let head = stream.ahead().split_to(length);
-    stream.set_gate(gate);
+    stream.begin(gate, Arc::clone(&shared.lingering), terms.timeouts.linger);
     let mut session = ServerSession::new_http1(Box::new(stream));
     if let Some(settings) = settings {
         settings.apply_to_session(&mut session);
@@ -209,7 +212,7 @@ async fn proxy<A: HttpServerApp + Send + Sync + 'static>(
     let (io, kept) = shared.app.process_new_http(session, &shutdown).await?.consume();
     // Only streams made here come back.
     let mut back = io.into_any().downcast::<ClientStream>().ok()?;
-    back.set_gate(Gate::Open);
+    back.end();
     Some((back, kept))
 }
 
@@ -233,15 +236,7 @@ async fn refuse(mut stream: ClientStream, status: StatusCode) {
     let goodbye = async {
         stream.write_all(answer.as_bytes()).await?;
         stream.flush().await?;
-        stream.shutdown().await?;
-        // Reading a little of what is still coming keeps a reset from overtaking the answer.
-        let mut rest = [0_u8; 4096];
-        for _ in 0..16 {
-            if stream.read(&mut rest).await? == 0 {
-                break;
-            }
-        }
-        io::Result::Ok(())
+        stream.shutdown().await
     };
     // The client may be gone; either way the connection ends here.
     let _ = tokio::time::timeout(Duration::from_secs(2), goodbye).await;

@@ -34,6 +34,8 @@ pub enum Reply {
     Raw(Vec<u8>),
     /// The end of the connection, politely.
     Close,
+    /// The same when the gate opens.
+    CloseAfter(Gate),
     /// The end of the connection by RST.
     Reset,
     /// Nothing, until the peer goes away.

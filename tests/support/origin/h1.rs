@@ -44,6 +44,10 @@ async fn act(stream: &mut Reader, seen: &Seen, reply: Reply) -> io::Result<bool>
             Ok(false)
         }
         Reply::Close | Reply::Reset => Ok(false),
+        Reply::CloseAfter(gate) => {
+            gate.wait().await;
+            Ok(false)
+        }
         Reply::Hang => {
             let mut sink = Vec::new();
             stream.read_to_end(&mut sink).await?;

@@ -67,6 +67,11 @@ async fn answer(
     match state.reply(&seen) {
         Reply::Answer(answer) => write_answer(&mut respond, *answer).await,
         Reply::Hang => std::future::pending().await,
+        Reply::CloseAfter(gate) => {
+            gate.wait().await;
+            respond.send_reset(h2::Reason::INTERNAL_ERROR);
+            Some(())
+        }
         Reply::Raw(_) | Reply::Close | Reply::Reset | Reply::Echo | Reply::EchoAfter(_) => {
             respond.send_reset(h2::Reason::INTERNAL_ERROR);
             Some(())

@@ -14,7 +14,7 @@ const NEVER: Duration = Duration::from_secs(86_400);
 
 /// How far a fetch has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub(super) enum Phase {
     /// The origin has not begun to answer.
     Waiting,
     /// An answer to be stored is coming in.
@@ -26,7 +26,7 @@ pub enum Phase {
 }
 
 /// A fetch in progress.
-pub struct Flight {
+pub(super) struct Flight {
     barrier: Barrier,
     phase: watch::Sender<Phase>,
     watched: AtomicBool,
@@ -53,6 +53,8 @@ struct Second {
     gate: Option<Barrier>,
     /// One of the tries brought an answer.
     succeeded: bool,
+    /// The one who made the failed fetch makes one of the tries.
+    shared: bool,
 }
 
 /// What someone who waited for a failed fetch is to do.
@@ -132,7 +134,7 @@ impl Flight {
     }
 
     /// Notes how far it has come.
-    pub fn reached(&self, phase: Phase) {
+    pub(super) fn reached(&self, phase: Phase) {
         self.phase.send_if_modified(|now| {
             let forward = matches!(*now, Phase::Waiting | Phase::Filling);
             if forward {
@@ -145,6 +147,26 @@ impl Flight {
     /// Lets those who wait go.
     pub(super) fn open(&self, reason: LockStatus) {
         self.barrier.open(reason);
+    }
+
+    /// Its try failed, and the next is to be one of several. `false`: nobody waits, so that it is nobody's business.
+    pub(super) fn share(&self) -> bool {
+        if !self.watched.load(Ordering::Relaxed) {
+            return false;
+        }
+        {
+            let mut second = self.second.lock();
+            second.shared = true;
+            second.begun += 1;
+            second.open += 1;
+        }
+        self.reached(Phase::Failed);
+        self.open(LockStatus::TransientError);
+        true
+    }
+
+    pub(super) fn is_shared(&self) -> bool {
+        self.second.lock().shared
     }
 
     /// From now on a body that takes longer than `age` lets those who wait go.

@@ -183,13 +183,12 @@ impl Cache {
     }
 
     fn fail(&self, key: &CacheKey, permit: WritePermit) {
-        let fetching = &lookup_of(key).unwrap().fetching;
-        fetching.failed.store(true, Ordering::Relaxed);
+        lookup_of(key).unwrap().fetching.fail();
         self.lock.release(key, permit, LockStatus::TransientError);
     }
 
     fn is_given_up(key: &CacheKey) -> bool {
-        lookup_of(key).unwrap().fetching.given_up.load(Ordering::Relaxed)
+        lookup_of(key).unwrap().fetching.is_given_up()
     }
 
     /// A fetch that failed, and those who waited for it.
@@ -242,6 +241,59 @@ fn after_a_failed_fetch_one_success_is_everyone_s() {
 }
 
 #[test]
+fn a_leader_that_tries_again_is_one_of_those_who_do() {
+    let cache = cache();
+    let (leader, second, third) = (cache.looked(None), cache.looked(None), cache.looked(None));
+    let fetching = |key| &lookup_of(key).unwrap().fetching;
+    let permit = cache.fetch(&leader);
+    let waiting = [cache.wait(&second), cache.wait(&third)];
+    assert!(fetching(&leader).may_go_on(), "it may try once more");
+    assert!(
+        waiting.iter().all(|lock| !lock.locked()),
+        "the others are not to wait for that"
+    );
+    let other = cache.fetch(&second);
+    let late = cache.wait(&third);
+    assert!(!fetching(&leader).may_go_on() && !fetching(&second).may_go_on());
+    cache.fail(&second, other);
+    assert!(late.locked());
+    cache.fail(&leader, permit);
+    assert_eq!(late.lock_status(), LockStatus::TransientError);
+    let permit = cache.fetch(&third);
+    assert!(Cache::is_given_up(&third));
+    cache.lock.release(&third, permit, LockStatus::TransientError);
+}
+
+#[test]
+fn a_leader_whose_second_try_brings_an_answer_brings_it_for_all() {
+    let cache = cache();
+    let (leader, second, third) = (cache.looked(None), cache.looked(None), cache.looked(None));
+    let permit = cache.fetch(&leader);
+    for key in [&second, &third] {
+        cache.wait(key);
+    }
+    assert!(lookup_of(&leader).unwrap().fetching.may_go_on());
+    let other = cache.fetch(&second);
+    let late = cache.wait(&third);
+    cache.fill(Duration::from_secs(60));
+    cache.lock.release(&leader, permit, LockStatus::Done);
+    assert_eq!(late.lock_status(), LockStatus::Done);
+    assert!(!cache.may_fetch(&third, false));
+    cache.fail(&second, other);
+}
+
+#[test]
+fn a_leader_nobody_waits_for_tries_as_often_as_it_likes() {
+    let cache = cache();
+    let leader = cache.looked(None);
+    let permit = cache.fetch(&leader);
+    for _ in 0..2 {
+        assert!(lookup_of(&leader).unwrap().fetching.may_go_on());
+    }
+    cache.fail(&leader, permit);
+}
+
+#[test]
 fn those_who_come_after_a_failed_fetch_have_nothing_to_do_with_it() {
     let cache = cache();
     let waiters = cache.failed(1);
@@ -273,14 +325,7 @@ async fn only_a_body_that_is_slow_to_come_lets_the_waiters_go() {
     let waiting = cache.wait(&second);
     tokio::time::sleep(AGE * 10).await;
     assert!(waiting.locked(), "the origin has not begun to answer");
-    let flight = lookup_of(&leader)
-        .unwrap()
-        .fetching
-        .flight
-        .lock()
-        .clone()
-        .unwrap();
-    flight.reached(Phase::Filling);
+    lookup_of(&leader).unwrap().fetching.fills();
     tokio::time::sleep(AGE / 2).await;
     assert!(waiting.locked());
     tokio::time::sleep(AGE).await;
