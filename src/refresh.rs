@@ -51,7 +51,12 @@ pub struct Url {
 }
 
 impl Url {
+    /// What an answer is stored for. Asked for in the spelling of the key, whatever the visitor's was.
     fn of(entry: &Entry, ask: Ask) -> Self {
+        let target = match &entry.query {
+            Some(query) => format!("{}?{query}", entry.path),
+            None => entry.path.to_string(),
+        };
         Self {
             slot: entry.slot,
             base: entry.base,
@@ -59,7 +64,7 @@ impl Url {
             path: entry.path.clone(),
             query: entry.query.clone(),
             tags: entry.tags.clone(),
-            ask,
+            ask: Ask { target, ..ask },
         }
     }
 

@@ -97,17 +97,20 @@ impl Hot {
         let times = times.saturating_mul(ONE);
         if let Some(known) = self.known.get_mut(&entry.slot) {
             known.count = known.count.saturating_add(times);
-            if known.copy != entry.times.stored_at {
-                known.copy = entry.times.stored_at;
-                known.seq = known.seq.max(entry.seq);
-                if known.url.tags != entry.tags {
-                    Arc::make_mut(&mut known.url).tags = entry.tags.clone();
-                }
+            if known.copy == entry.times.stored_at {
+                return;
             }
-            return;
         }
         let url = Url::of(entry, ask());
         if url.weight() > WEIGHT_MAX {
+            self.known.remove(&entry.slot);
+            return;
+        }
+        if let Some(known) = self.known.get_mut(&entry.slot) {
+            // Another copy may have other tags, and nobody's request stands for all that follow.
+            known.url = Arc::new(url);
+            known.copy = entry.times.stored_at;
+            known.seq = known.seq.max(entry.seq);
             return;
         }
         if self.known.len() >= self.capacity {

@@ -48,6 +48,22 @@ fn a_new_copy_brings_its_tags() {
 }
 
 #[test]
+fn a_new_copy_is_asked_for_as_its_first_visitor_did_in_the_spelling_of_the_key() {
+    let mut hot = Hot::default();
+    for (seq, agent) in [(3, "one"), (3, "two"), (4, "three")] {
+        let mut request = ask("/A%7e");
+        request.headers.push((http::header::USER_AGENT, agent.into()));
+        hot.note(1, &entry("/a", seq, &[]), || request);
+    }
+    let found = hot.purged(PurgeSeq(9), |_| true, 9);
+    let asked = &found[0].1.ask;
+    assert_eq!(
+        (asked.target.as_str(), &*asked.headers[0].1),
+        ("/a", b"three".as_slice())
+    );
+}
+
+#[test]
 fn yesterdays_favourite_makes_way() {
     let mut hot = Hot::default();
     note(&mut hot, "/yesterday", 1000);
