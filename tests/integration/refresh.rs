@@ -129,6 +129,40 @@ async fn the_request_is_the_visitors_without_what_is_theirs_alone() {
 }
 
 #[tokio::test]
+async fn each_page_of_a_url_that_a_cookie_chooses_is_refreshed() {
+    let origin = Origin::start(numbered(|n, seen| {
+        let cookie = seen.header("cookie").unwrap_or_default();
+        let filler = "x".repeat(300);
+        Answer::ok(format!("<html><body>{n} {cookie} {filler}</body></html>"))
+            .header("Content-Type", "text/html")
+    }))
+    .await;
+    let rules = json!({ "vary_cookies": ["pll_language=de|en"] });
+    let site = json!({ "preset": "wordpress", "wordpress": rules });
+    let gateway = Gateway::start(Conf::origin(&origin).site(site)).await;
+    let ask = async |language: &str| {
+        let cookie = format!("_ga=1; pll_language={language}");
+        gateway.fetch(Req::get("/").header("cookie", &cookie)).await
+    };
+    for language in ["de", "en"] {
+        ask(language).await.expect(200, "MISS");
+        // So often that the last is counted before the purge.
+        for _ in 0..3 {
+            ask(language).await.expect(200, "HIT");
+        }
+    }
+    let url = format!("http://{SITE}/");
+    gateway.purged(json!({ "urls": [url], "hard": true })).await;
+    counted(&gateway, "stored", |n| n == 2.0).await;
+    for language in ["de", "en"] {
+        let hit = ask(language).await.expect(200, "HIT");
+        let text = hit.text();
+        assert!(text.contains(&format!(" pll_language={language} ")), "{text}");
+    }
+    assert_eq!(origin.count(), 4);
+}
+
+#[tokio::test]
 async fn never_more_are_fetched_at_once_than_allowed() {
     let origin = Origin::start(numbered(numbered_page)).await;
     let gateway = Gateway::start(refreshing(&origin, json!({ "concurrent": 2 }))).await;
