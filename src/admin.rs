@@ -4,6 +4,7 @@
 //! token. Every change is written to the log with its outcome.
 
 mod advise;
+mod databases;
 pub mod purge;
 pub mod reload;
 pub mod token;
@@ -96,6 +97,10 @@ async fn answer(request: Request<Incoming>, app: &App) -> Response<Full<Bytes>> 
             ),
         },
         (&Method::GET | &Method::HEAD, "/advise") => advise::answer(app, request.uri().query()),
+        (&Method::GET | &Method::HEAD, "/databases") => databases::answer(app, request.uri().query()),
+        (&Method::POST, path) if path.starts_with("/databases/") => {
+            databases::act(app, path.strip_prefix("/databases/").unwrap_or_default()).await
+        }
         (&Method::GET | &Method::HEAD, "/why") => why::by_query(app, request.uri().query()).await,
         (&Method::POST, "/why") => {
             let query = request.uri().query().map(str::to_owned);
@@ -104,7 +109,7 @@ async fn answer(request: Request<Incoming>, app: &App) -> Response<Full<Bytes>> 
                 Err(_) => text(StatusCode::PAYLOAD_TOO_LARGE, "a question takes at most 1 MiB\n"),
             }
         }
-        (_, "/healthz" | "/readyz" | "/metrics" | "/advise" | "/") => not_allowed("GET, HEAD"),
+        (_, "/healthz" | "/readyz" | "/metrics" | "/advise" | "/databases" | "/") => not_allowed("GET, HEAD"),
         (&Method::GET | &Method::HEAD, path) if path.starts_with("/purge/") => {
             let id = path.strip_prefix("/purge/").unwrap_or_default();
             purge::proof(app, id, request.headers().get(header::ACCEPT)).await
@@ -125,7 +130,9 @@ const INDEX: &str = "popgate admin\n\n\
     GET  /purge/ID  which popgates have applied a purge; text with Accept: text/plain\n\
     POST /why       {\"url\":\"\", \"method\":\"\", \"headers\":[\"Name: value\"], \"client\":\"IP\"} ?format=text\n\
     GET  /why       ?url= &method= &header= &client= &format=text\n\
-    GET  /advise    what lowers the hit ratio in the last hour; ?site= &format=text\n";
+    GET  /advise    what lowers the hit ratio in the last hour; ?site= &format=text\n\
+    GET  /databases what the database pools are at; ?format=text\n\
+    POST /databases/NAME/pause   hand out no connection of a database; …/resume ends it\n";
 
 fn readiness(app: &App) -> Response<Full<Bytes>> {
     match app.life.phase() {

@@ -25,6 +25,7 @@ use crate::cache::purge::{NewJournal, PurgeLimits, PurgeLog};
 use crate::cache::tiered::Tiered;
 use crate::clock::Clock;
 use crate::config::{self, Config, model};
+use crate::databases::Databases;
 use crate::geo::{Geo, GeoError};
 use crate::kv::{self, KvHandle, KvOpenError};
 use crate::origin::{BuildError, Origin, Origins};
@@ -59,6 +60,8 @@ pub struct App {
     kv: ArcSwap<KvHandle>,
     /// Origins by name.
     pub origins: Origins,
+    /// Database pools.
+    pub databases: Databases,
     /// What writes changed.
     pub snooping: Snooping,
     /// Which copies have leaked.
@@ -201,6 +204,7 @@ impl App {
         let live = Live::build(config, (&origins, &refresher), &metrics)?;
         refresher.renew(|site| live.refresh_terms(&origins, site));
         Ok(Arc::new(Self {
+            databases: Databases::new(Arc::clone(&metrics)),
             metrics,
             clock,
             life: Arc::default(),
@@ -255,6 +259,7 @@ impl App {
         let stats = self.cache.stats();
         let bytes = i64::try_from(stats.memory_bytes).unwrap_or(i64::MAX);
         self.metrics.cache_bytes.with_label_values(&["memory"]).set(bytes);
+        self.databases.show();
         let names = i64::try_from(self.advisor.names()).unwrap_or(i64::MAX);
         self.metrics.advise_names.set(names);
     }

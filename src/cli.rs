@@ -3,6 +3,7 @@
 mod advise;
 mod check;
 mod client;
+mod databases;
 mod demo;
 mod docs;
 mod run;
@@ -50,6 +51,8 @@ enum Command {
     Why(why::WhyArgs),
     /// Ask a running popgate what lowers its hit ratio.
     Advise(advise::AdviseArgs),
+    /// Ask a running popgate what its database pools are at; pause and resume them.
+    Databases(databases::DatabasesArgs),
     /// Ask a running popgate to read its configuration again; exits 0, or 78 when the running one stays.
     Reload(client::ReloadArgs),
     /// Ask a running popgate whether it is alive (or ready); exits 0 or 1.
@@ -71,6 +74,7 @@ pub fn main() -> ExitCode {
         Some(Command::Purge(args)) => client::purge(&args),
         Some(Command::Why(args)) => why::why(&args),
         Some(Command::Advise(args)) => advise::advise(&args),
+        Some(Command::Databases(args)) => databases::databases(&args),
         Some(Command::Reload(args)) => client::reload(&args),
         Some(Command::Health(args)) => client::health(&args),
         Some(Command::Docs(args)) => docs::docs(&args),

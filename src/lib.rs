@@ -21,6 +21,7 @@
 //! | [`sentinel`] | does a shared copy show what only one person should see? |
 //! | [`purging`] | purge protocols that plugins and programs speak |
 //! | [`origin`] | servers, balancing, health, connection caps |
+//! | [`databases`] | warm, shared database connections: starts, reloads and shows what `popgate_hyperdrive` does |
 //! | [`kv`] | key-value store behind endpoints |
 //! | [`endpoint`] | natively served answers |
 //! | [`redis_link`] | one Redis client for `cache` and `kv`: timeout, breaker, topology |
@@ -39,6 +40,7 @@ pub mod cache;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod databases;
 pub mod demo_origin;
 pub mod endpoint;
 pub mod explain;

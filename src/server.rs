@@ -99,7 +99,7 @@ pub fn start(bound: Vec<Bound>, app: &Arc<App>, gateway: &Gateway) -> Result<Ser
         let certificates = listen.tls.as_ref().map(load_certificates).transpose()?;
         let tls = match (&listen.tls, &certificates) {
             (Some(tls), Some(certificates)) => {
-                let config = tls::server_config(Arc::clone(certificates), tls.h2)
+                let config = tls::server_config(Arc::clone(certificates), tls::http(tls.h2))
                     .map_err(|error| error.to_string())?;
                 Some(TlsAcceptor::from(config))
             }

@@ -1,8 +1,8 @@
 //! Warm, shared database connections at the PoP.
 //!
 //! Clients speak the database's own protocol to popgate; popgate keeps few warm connections to the origin
-//! and shares them safely. No Pingora and no HTTP here. The gateway does not start any of this yet: there is no
-//! `databases:` in its configuration.
+//! and shares them safely. No Pingora and no HTTP here; the gateway starts what
+//! `databases:` in its configuration asks for.
 //!
 //! - [`config`]: what a database is told, as plain values.
 //! - [`sql`]: lexer and classification of statements, pure: what a statement does to the session, what it

@@ -2,10 +2,11 @@
 
 mod throttle;
 
+use std::fs::Permissions;
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
-use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,6 +29,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const LOGGING_IN_MAX: usize = 1000;
 /// Connections the system may hold for a listener.
 const BACKLOG: i32 = 4096;
+
+/// Rights to a Unix socket: everybody may connect.
+const OPEN: u32 = 0o666;
 
 /// Work under way.
 pub type Task<T = ()> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -115,7 +119,10 @@ impl Socket {
             }
             Address::Unix(path) => {
                 remove_stale(path)?;
-                UnixListener::bind(path).map(Self::Unix)
+                let listener = UnixListener::bind(path)?;
+                // Who may log in is asked behind it, as with the servers' own sockets.
+                std::fs::set_permissions(path, Permissions::from_mode(OPEN))?;
+                Ok(Self::Unix(listener))
             }
         }
     }
@@ -153,11 +160,18 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 
 /// Hands clients to `front` until the process is about to stop; each in a task of its own.
 pub async fn accept(socket: Socket, front: Arc<dyn Front>, door: Door) {
-    let settings = front.settings();
-    let most = settings.limits.clients_max.saturating_add(LOGGING_IN_MAX);
-    let slots = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
+    let most = |front: &Arc<dyn Front>| {
+        let clients = front.settings().limits.clients_max;
+        clients.saturating_add(LOGGING_IN_MAX).min(Semaphore::MAX_PERMITS)
+    };
+    let mut allowed = most(&front);
+    let slots = Arc::new(Semaphore::new(allowed));
     let mut closing = door.closing.clone();
     loop {
+        // A reload may allow more; with fewer, logins beyond them are refused.
+        let now = most(&front);
+        slots.add_permits(now.saturating_sub(allowed));
+        allowed = allowed.max(now);
         let accepted = tokio::select! {
             accepted = async {
                 let slot = Arc::clone(&slots).acquire_owned().await;
@@ -175,7 +189,7 @@ pub async fn accept(socket: Socket, front: Arc<dyn Front>, door: Door) {
             }
             (Err(_), _) => return,
             (_, Err(error)) => {
-                warn!(database = %settings.name, %error, "cannot accept database clients");
+                warn!(database = %front.settings().name, %error, "cannot accept database clients");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

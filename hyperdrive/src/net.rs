@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_rustls::TlsConnector;
 
-use crate::config::{ListenTls, OriginTls, ServerAddress};
+use crate::config::{OriginTls, ServerAddress};
 
 /// A silent peer is asked after this time whether it is still there.
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -125,21 +125,6 @@ fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     let mut provider = rustls::crypto::ring::default_provider();
     provider.kx_groups = vec![SECP256R1, X25519, SECP384R1];
     Arc::new(provider)
-}
-
-/// What answers clients that ask for TLS.
-///
-/// # Errors
-/// [`TlsError`].
-pub fn acceptor(tls: &ListenTls) -> Result<TlsAcceptor, TlsError> {
-    let chain = certificates(&tls.certificate)?;
-    let key = PrivateKeyDer::from_pem_file(&tls.key).map_err(|error| file(&tls.key, &error))?;
-    let config =
-        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)?;
-    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 /// TLS towards servers; `None` when it is off.

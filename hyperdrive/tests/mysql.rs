@@ -3,6 +3,9 @@
 #[cfg(test)]
 #[path = "mysql/place.rs"]
 mod place;
+#[cfg(test)]
+#[path = "support/servers.rs"]
+mod support;
 
 use place::Place;
 

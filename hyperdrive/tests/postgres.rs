@@ -4,6 +4,8 @@
 
 #[path = "postgres/server.rs"]
 mod server;
+#[path = "support/servers.rs"]
+mod support;
 
 use popgate_hyperdrive::listener::Front as _;
 use server::{Origin, Pop, settings};

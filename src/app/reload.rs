@@ -10,6 +10,7 @@ use crate::admin::token::Token;
 use crate::cache::purge::NewJournal;
 use crate::cache::tiered::Renewal;
 use crate::config::{self, Config, Diagnostic, model};
+use crate::databases;
 use crate::kv::{self, KvHandle};
 use crate::redis_link::RedisLink;
 use crate::telemetry::{AccessLog, traces};
@@ -41,7 +42,7 @@ struct PreparedCache {
 
 impl App {
     /// Puts a configuration in force: all of it, or on an error nothing. What belongs to listeners and to the
-    /// process (`listen`, `admin.address`, `threads`) keeps its running value, is named in a warning and returned. Must be
+    /// process (`listen`, `admin.address`, `databases.listen`, `threads`) keeps its running value, is named in a warning and returned. Must be
     /// called within the runtime that serves requests.
     ///
     /// # Errors
@@ -175,6 +176,10 @@ fn keep_fixed(running: &Config, new: &mut Config) -> Vec<&'static str> {
     kept(
         "admin.address",
         keep(&running.admin.address, &mut new.admin.address),
+    );
+    kept(
+        "databases.listen",
+        databases::keep_sockets(&running.databases, &mut new.databases),
     );
     kept("threads", keep(&running.threads, &mut new.threads));
     changed

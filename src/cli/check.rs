@@ -7,7 +7,7 @@ use crate::config;
 
 /// Checks a configuration without binding a port or starting anything.
 pub(super) fn check(file: Option<&Path>) -> ExitCode {
-    let env = config::Env::from_process();
+    let env = config::Env::for_another_process();
     let loaded = config::find(file, &env)
         .map_err(|diagnostic| vec![diagnostic])
         .and_then(|path| config::load(&path, &env));

@@ -138,7 +138,7 @@ fn wait(admin: &AdminArg, report: &str, longest: Duration) -> ExitCode {
 pub(super) fn reload(args: &ReloadArgs) -> ExitCode {
     if args.admin.admin.is_none() {
         // A file that is wrong here is wrong there, and names no admin listener to ask.
-        let env = config::Env::from_process();
+        let env = config::Env::for_another_process();
         let loaded = config::find(args.admin.config.as_deref(), &env)
             .map_err(|diagnostic| vec![diagnostic])
             .and_then(|path| config::load(&path, &env));
@@ -276,7 +276,7 @@ fn locate(admin: &AdminArg) -> Result<(SocketAddr, Option<PathBuf>), String> {
     if let Some(address) = admin.admin {
         return Ok((address, admin.token_file.clone()));
     }
-    let env = config::Env::from_process();
+    let env = config::Env::for_another_process();
     let config = config::find(admin.config.as_deref(), &env)
         .map_err(|diagnostic| diagnostic.to_string())
         .and_then(|path| {

@@ -64,6 +64,7 @@ async fn live(config: Config, file: Option<PathBuf>, demo: Option<StdListener>) 
     // Sockets first: a port that is taken must be known before stores are opened.
     let listeners = server::bind_all(&config)?;
     let admin = bind_admin(&config)?;
+    let databases = crate::databases::bind_all(&config)?;
     let app = App::build(config, Clock::System)
         .await
         .map_err(|error| error.to_string())?;
@@ -74,6 +75,7 @@ async fn live(config: Config, file: Option<PathBuf>, demo: Option<StdListener>) 
     let gateway = Gateway::start(Arc::clone(&app));
     crate::proxy::refresh::spawn(&gateway);
     let serving = server::start(listeners, &app, &gateway)?;
+    app.databases.start(databases)?;
     app.life.enter(Phase::Running);
     systemd::notify(&[sd_notify::NotifyState::Ready]);
     info!(pop = app.live().config.pop, "ready");
@@ -137,8 +139,10 @@ async fn reload(app: &Arc<App>, gateway: &Gateway, serving: &server::Serving, fi
         Err(failed) => return Err(vec![failed.to_string()]),
     };
     let prepared = serving.prepare(&config).map_err(|problem| vec![problem])?;
+    let databases = app.databases.prepare(&config).map_err(|problem| vec![problem])?;
     let kept = app.reload(config).map_err(|error| vec![error.to_string()])?;
     serving.commit(prepared, app, gateway);
+    app.databases.commit(databases, &app.live().config);
     Ok(kept)
 }
 
@@ -168,7 +172,11 @@ async fn stop(app: &Arc<App>, gateway: &Gateway) {
     tokio::time::sleep(times.announce).await;
     app.life.enter(Phase::Draining);
     gateway.stop_idle().await;
-    if !app.in_flight.drained(times.grace).await {
+    let (drained, ()) = tokio::join!(
+        app.in_flight.drained(times.grace),
+        app.databases.drain(times.grace)
+    );
+    if !drained {
         warn!(
             left = app.in_flight.count(),
             "requests cut off at the end of the grace period"

@@ -1,39 +1,64 @@
 //! What the surroundings say: passed in, so that tests choose it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 /// The surroundings a configuration is read in.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Env {
-    /// Environment variables; only those named in [`Env::VARIABLES`] are looked at.
+    /// Environment variables: `POPGATE_CONFIG`, `STATE_DIRECTORY`, `XDG_STATE_HOME` and `HOME` are looked at,
+    /// and those that a configuration names for its passwords.
     pub variables: BTreeMap<String, String>,
     /// The process runs as root.
     pub root: bool,
     /// The host name, as the system tells it.
     pub host_name: String,
+    /// Another process will serve, in an environment of its own: a password that is not in this one is worth a
+    /// warning only.
+    pub elsewhere: bool,
     /// Where a configuration is looked for when nothing names one, in order.
     pub search: Vec<PathBuf>,
 }
 
-impl Env {
-    /// Variables that count.
-    pub const VARIABLES: [&'static str; 4] = ["POPGATE_CONFIG", "STATE_DIRECTORY", "XDG_STATE_HOME", "HOME"];
+impl fmt::Debug for Env {
+    /// Names of variables without their values, which may be passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Env")
+            .field("variables", &self.variables.keys())
+            .field("root", &self.root)
+            .field("host_name", &self.host_name)
+            .field("elsewhere", &self.elsewhere)
+            .field("search", &self.search)
+            .finish()
+    }
+}
 
+impl Env {
     /// The surroundings of this process.
     pub fn from_process() -> Self {
-        let value = |name: &str| std::env::var(name).ok().map(|value| (name.to_owned(), value));
         Env {
-            variables: Self::VARIABLES.iter().filter_map(|name| value(name)).collect(),
+            variables: std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .collect(),
             root: runs_as_root(),
             host_name: std::fs::read_to_string("/proc/sys/kernel/hostname")
                 .unwrap_or_default()
                 .trim()
                 .to_owned(),
+            elsewhere: false,
             search: vec![
                 PathBuf::from("/etc/popgate/popgate.yaml"),
                 PathBuf::from("config/popgate.yaml"),
             ],
+        }
+    }
+
+    /// The surroundings of this process, which asks or checks for one that serves.
+    pub fn for_another_process() -> Self {
+        Env {
+            elsewhere: true,
+            ..Self::from_process()
         }
     }
 

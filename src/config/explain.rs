@@ -1,5 +1,6 @@
 //! What a configuration means, for people: `popgate check` prints it.
 
+mod database;
 mod site;
 mod wordpress;
 
@@ -31,6 +32,10 @@ pub fn explain(config: &Config) -> String {
     for origin in config.origins.values() {
         let _ = writeln!(out, "\norigin {}", origin.name);
         origin_block(&mut out, origin);
+    }
+    for database in config.databases.values() {
+        let _ = writeln!(out, "\ndatabase {}", database.name);
+        database::block(&mut out, database);
     }
     for site in &config.sites {
         let _ = writeln!(

@@ -5,6 +5,7 @@
 //! row and reading it; tests see to it that no row goes unread and no undeclared key is read.
 
 mod cache;
+mod databases;
 mod geo;
 mod origin;
 mod root;
@@ -13,6 +14,10 @@ mod site;
 mod wordpress;
 
 pub use cache::{CACHE, CACHE_REDIS, KV, KV_REDIS};
+pub use databases::{
+    DATABASE, DATABASE_LIMITS, DATABASE_LISTEN, DATABASE_LISTEN_TLS, DATABASE_POOL, DATABASE_SERVER,
+    DATABASE_TLS, DATABASE_USER,
+};
 pub use geo::{GEO, NETWORK};
 pub use origin::{EJECT, HEALTH, ORIGIN, ORIGIN_TIMEOUTS, ORIGIN_TLS};
 pub use root::ROOT;
@@ -165,6 +170,14 @@ pub static TABLES: &[&Table] = &[
     &REFRESH_AFTER_PURGE,
     &WORDPRESS,
     &WORDPRESS_TTL,
+    &DATABASE,
+    &DATABASE_LISTEN,
+    &DATABASE_LISTEN_TLS,
+    &DATABASE_SERVER,
+    &DATABASE_TLS,
+    &DATABASE_USER,
+    &DATABASE_POOL,
+    &DATABASE_LIMITS,
     &LIMITS,
     &TIMEOUTS,
     &SHUTDOWN,

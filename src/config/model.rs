@@ -19,6 +19,7 @@ pub mod purge;
 pub mod wordpress;
 
 pub use origin::*;
+pub use popgate_hyperdrive::config::Database;
 pub use purge::*;
 pub use wordpress::*;
 
@@ -45,6 +46,8 @@ pub struct Config {
     pub origins: BTreeMap<String, Arc<Origin>>,
     /// Sites in file order; no two share a host pattern and path prefix.
     pub sites: Vec<Arc<Site>>,
+    /// Database pools by name; no two share a socket with each other or with a listener.
+    pub databases: BTreeMap<String, Arc<Database>>,
     /// What one request may cost.
     pub limits: Limits,
     /// How long a client may take.

@@ -3,6 +3,7 @@
 mod admin;
 mod cache;
 mod certificates;
+mod databases;
 mod files;
 mod filters;
 mod geo;
@@ -33,6 +34,7 @@ pub(super) fn config(top: &Field<'_>, source: &Path) -> Config {
     let mut origins = origins::origins(&root);
     let sites = sites::sites(&root, &mut origins);
     let kv = kv::kv(&root);
+    let databases = databases::databases(&root, &listen, &admin);
     Config {
         source: source.to_owned(),
         pop: pop(&root),
@@ -44,6 +46,7 @@ pub(super) fn config(top: &Field<'_>, source: &Path) -> Config {
         kv,
         origins: origins::finished(origins),
         sites,
+        databases,
         limits: limits::limits(&root),
         timeouts: limits::timeouts(&root),
         shutdown: limits::shutdown(&root),

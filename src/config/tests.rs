@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod databases;
 mod whole;
 
 const MINIMAL: &str = "listen: [{ address: 127.0.0.1:8080 }]

@@ -3,17 +3,19 @@
 //! A commit is on disk before its writers hear of it, so kill -9 loses nothing that was acknowledged. redb
 //! has one writer at a time; the handle's writer gives it many writes per transaction. Expired items are
 //! invisible at once and removed by a sweep over an index ordered by expiry, a bounded batch per
-//! transaction. All file access happens on Tokio's blocking threads.
+//! transaction. All file access happens on threads of its own.
 
 mod database;
 mod file;
 mod frame;
+mod threads;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
@@ -21,12 +23,13 @@ use super::store::{Store, Write, Written};
 use super::{Cursor, Item, Key, KvError, Page};
 use crate::clock::Clock;
 use database::Database;
+use threads::{Threads, blocking};
 
 /// Between two sweeps that found nothing left to do.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 /// Items removed in one transaction, so that writers never wait long behind a sweep.
 const SWEEP_BATCH: usize = 1000;
-/// Reads on blocking threads at the same time; more wait in line, within their own timeout.
+/// Reads on their way to a thread at the same time; more wait in line, within their own timeout.
 const READS_MAX: usize = 32;
 
 /// Why the embedded store cannot be opened.
@@ -46,6 +49,11 @@ pub enum EmbeddedError {
         /// The database file.
         file: PathBuf,
     },
+    /// No more threads.
+    #[error(
+        "cannot start the threads of the kv database: {0}; raise the limit of threads (TasksMax of the unit)"
+    )]
+    Threads(std::io::Error),
     /// No permission, a full or read-only disk.
     #[error("cannot open the kv database {}: {source}; it must be readable and writable by popgate's user", file.display())]
     Unusable {
@@ -69,6 +77,7 @@ pub(super) struct EmbeddedStore {
     clock: Clock,
     reads: Semaphore,
     sweeper: AbortHandle,
+    threads: Threads,
 }
 
 impl Drop for EmbeddedStore {
@@ -81,12 +90,15 @@ impl EmbeddedStore {
     /// Opens or creates `folder/kv.redb`, repairing it after a crash.
     pub(super) fn open(folder: &Path, clock: Clock) -> Result<Arc<Self>, EmbeddedError> {
         let database = Arc::new(Database::open(folder)?);
-        let sweeper = tokio::spawn(sweep(Arc::downgrade(&database), clock.clone())).abort_handle();
+        let threads = Threads::new().map_err(EmbeddedError::Threads)?;
+        let sweeping = sweep(Arc::downgrade(&database), clock.clone(), threads.handle().clone());
+        let sweeper = tokio::spawn(sweeping).abort_handle();
         Ok(Arc::new(Self {
             database,
             clock,
             reads: Semaphore::new(READS_MAX),
             sweeper,
+            threads,
         }))
     }
 
@@ -97,25 +109,16 @@ impl EmbeddedStore {
         let _permit = self.reads.acquire().await.map_err(|_| KvError::Closed)?;
         let database = Arc::clone(&self.database);
         let now = self.clock.now();
-        blocking(move || read(&database, now)).await
-    }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, redb::Error> + Send + 'static,
-) -> Result<T, KvError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result.map_err(|error| KvError::Store(error.to_string())),
-        Err(_) => Err(KvError::Closed),
+        blocking(self.threads.handle(), move || read(&database, now)).await
     }
 }
 
 /// Holds the database only while it works, so that dropping the store closes the file.
-async fn sweep(database: Weak<Database>, clock: Clock) {
+async fn sweep(database: Weak<Database>, clock: Clock, threads: Handle) {
     let mut failing = false;
     while let Some(database) = database.upgrade() {
         let now = clock.now();
-        let swept = blocking(move || database.sweep(now, SWEEP_BATCH)).await;
+        let swept = blocking(&threads, move || database.sweep(now, SWEEP_BATCH)).await;
         match &swept {
             Err(error) if !failing => tracing::warn!(%error, "expired kv items cannot be removed"),
             _ => {}
@@ -138,7 +141,7 @@ impl Store for EmbeddedStore {
         let database = Arc::clone(&self.database);
         let now = self.clock.now();
         let count = writes.len();
-        match blocking(move || database.write(&writes, now)).await {
+        match blocking(self.threads.handle(), move || database.write(&writes, now)).await {
             Ok(changed) => changed.into_iter().map(Ok).collect(),
             // One transaction: none of them happened.
             Err(error) => vec![Err(error); count],

@@ -9,6 +9,7 @@ use crate::config::{self, AccessLog, Origin as Settings, OriginTls};
 fn config(origins: Vec<Settings>) -> Config {
     let second = Duration::from_secs(1);
     Config {
+        databases: Default::default(),
         source: PathBuf::new(),
         pop: "test".into(),
         listen: Vec::new(),

@@ -14,7 +14,8 @@ pub fn raise_limit(config: &Config) {
     match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(limit) if limit < wanted => warn!(
             limit,
-            wanted, "fewer file descriptors than limits.connections and origins may need; raise LimitNOFILE"
+            wanted,
+            "fewer file descriptors than limits.connections, origins and databases may need; raise LimitNOFILE"
         ),
         Ok(_) => {}
         Err(error) => warn!(%error, "the limit of file descriptors cannot be raised"),
@@ -24,5 +25,12 @@ pub fn raise_limit(config: &Config) {
 fn wanted(config: &Config) -> u64 {
     let clients = config.limits.connections;
     let origins: usize = config.origins.values().map(|origin| origin.connections_max).sum();
-    clients as u64 + origins as u64 + OTHERS
+    let databases: usize = config
+        .databases
+        .values()
+        .map(|database| database.limits.clients_max.saturating_add(database.pool.max))
+        .sum();
+    [clients, origins, databases]
+        .iter()
+        .fold(OTHERS, |sum, more| sum.saturating_add(*more as u64))
 }

@@ -98,13 +98,13 @@ impl ResolvesServerCert for Certificates {
     }
 }
 
-/// The rustls set-up of a listener: TLS 1.2 and 1.3, tickets, ALPN.
+/// The rustls set-up of a listener: TLS 1.2 and 1.3, tickets, and ALPN with `protocols` where there are any.
 ///
 /// # Errors
 /// When the crypto provider cannot be set up.
 pub fn server_config(
     certificates: Arc<Certificates>,
-    h2: bool,
+    protocols: &[&[u8]],
 ) -> Result<Arc<rustls::ServerConfig>, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
@@ -113,12 +113,14 @@ pub fn server_config(
         .with_cert_resolver(certificates);
     config.ticketer = rustls::crypto::ring::Ticketer::new()?;
     config.session_storage = rustls::server::ServerSessionMemoryCache::new(4096);
-    config.alpn_protocols = if h2 {
-        vec![b"h2".to_vec(), b"http/1.1".to_vec()]
-    } else {
-        vec![b"http/1.1".to_vec()]
-    };
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     Ok(Arc::new(config))
+}
+
+/// ALPN's names for what an HTTP listener speaks.
+#[must_use]
+pub fn http(h2: bool) -> &'static [&'static [u8]] {
+    if h2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] }
 }
 
 fn certified_key(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {

@@ -113,6 +113,17 @@ metrics! {
     kv_operations: counters "popgate_kv_operations_total" ["op", "result"] "KV operations: get (hit, miss, error), put, delete, list (ok, error), dropped.";
     geo_lookups: counters "popgate_geo_lookups_total" ["result"] "Geo lookups: network, database, unknown.";
     geo_reloads: counters "popgate_geo_reloads_total" ["result"] "Replacements of geo databases: ok, error (the old one stays).";
+    db_connections: gauges "popgate_db_connections" ["database", "state"] "Connections to a database: active (in use by a client), idle, connecting.";
+    db_connections_max: gauges "popgate_db_connections_max" ["database"] "Connections allowed to a database (pool.max).";
+    db_connection_events: counters "popgate_db_connection_events_total" ["database", "event"] "What became of connections to a database: opened, failed (to open), closed, evicted (to make room for one that fits), reset (behind a client that went away).";
+    db_clients: gauges "popgate_db_clients" ["database"] "Clients logged in to a database.";
+    db_queue: gauges "popgate_db_queue" ["database"] "Clients waiting for a connection to a database.";
+    db_paused: gauges "popgate_db_paused" ["database"] "1 while a database is paused, else 0.";
+    db_wait_seconds: histograms "popgate_db_wait_seconds" ["database"] "Seconds that clients waited for a connection to a database, with success or without; one sample for each connection taken.";
+    db_answers: counters "popgate_db_answers_total" ["database", "from"] "Statements and commands answered: by the origin, or here (a round trip saved).";
+    db_pins: counters "popgate_db_pins_total" ["database", "reason"] "Times a connection was left with its client because of what a statement did to its session, by reason (docs/hyperdrive.md).";
+    db_logins: counters "popgate_db_logins_total" ["database", "result"] "Logins of database clients: ok, denied (wrong password or unknown user), throttled (too many failures from that address), full (limits.clients_max), late (limits.login), failed (anything else).";
+    db_errors: counters "popgate_db_errors_total" ["database", "kind"] "Database clients failed by kind: waits for a connection in vain (late, denied, away, full, closed), lost (the connection broke in use), malformed (packets), and limits that were passed (query, idle_in_transaction, packet_max).";
     config_reloads: counters "popgate_config_reloads_total" ["result"] "Configuration reloads: ok, error (the old one stays).";
     config_reload_failed: gauge "popgate_config_reload_failed" [] "1 since the last reload failed, 0 since the last good one.";
     access_log_dropped: counter "popgate_access_log_dropped_total" [] "Access log lines dropped because the log could not keep up.";

@@ -14,6 +14,7 @@ pub fn root() -> PathBuf {
 pub fn env() -> Env {
     Env {
         host_name: "edge-1".into(),
+        variables: [("REPORT_PASSWORD".to_owned(), "report".to_owned())].into(),
         ..Env::default()
     }
 }

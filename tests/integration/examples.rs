@@ -3,6 +3,8 @@
 //! Only what must differ on a test machine is rewritten: addresses of listeners, servers and Redis, and
 //! paths of files. Each example that is added needs its line in [`every_example_is_driven`].
 
+mod databases;
+
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
@@ -111,6 +113,7 @@ impl Example {
 fn every_example_is_driven() {
     let driven = [
         "cluster.yaml",
+        "databases.yaml",
         "filters.yaml",
         "full.yaml",
         "geo.yaml",
@@ -442,6 +445,12 @@ async fn full() {
         .file("secrets/admin.token", "0123456789abcdef0123456789abcdef\n")
         .file("secrets/purge.tokens", "0123456789abcdef0123456789abcdef\n")
         .file("secrets/redis.password", "password\n")
+        .file("secrets/shop", "password\n")
+        .with("password_env: REPORT_PASSWORD", "password: report")
+        .with("- 127.0.0.1:3307", "- \"unix:@DIR@/mysql.sock\"")
+        .with("127.0.0.1:3308", "127.0.0.1:@PORT8@")
+        .with("10.0.0.5:3306", "127.0.0.1:1")
+        .with("10.0.0.6:3306", "127.0.0.1:2")
         .with("pop: sin1 ", "pop: tst1 ");
     let gateway = example.start().await;
     gateway

@@ -32,6 +32,7 @@ mod cache_hits;
 mod cloaking;
 mod collapse;
 mod command_line;
+mod databases;
 mod demo;
 mod examples;
 mod fast_user;

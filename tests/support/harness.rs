@@ -20,6 +20,9 @@ pub mod origin;
 pub mod redis;
 pub mod wire;
 
+#[path = "../../hyperdrive/tests/support/servers.rs"]
+mod servers;
+
 use std::collections::HashSet;
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
@@ -37,6 +40,7 @@ pub use nginx::Nginx;
 pub use origin::{Answer, Body, Gate, Origin, Reply};
 pub use redis::Redis;
 pub use serde_json::json;
+pub use servers::{mariadb, postgres};
 pub use wire::Wire;
 
 /// Longest wait for anything that a test expects to happen.

@@ -65,6 +65,15 @@ pub static ROOT: Table = Table {
             "What is served under which hosts; at least one.",
         ),
         key(
+            "databases",
+            Named {
+                names: "name",
+                table: &DATABASE,
+            },
+            Nothing,
+            "Warm, shared connections to databases, by a name of your choice.",
+        ),
+        key(
             "limits",
             Map(&LIMITS),
             Nothing,

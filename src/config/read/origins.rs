@@ -25,7 +25,7 @@ pub(super) fn origins(root: &Map<'_>) -> BTreeMap<String, Draft> {
         .map(|field| field.entries())
         .unwrap_or_default()
     {
-        if let Err(wrong) = check_name(name) {
+        if let Err(wrong) = check_name(name, "an origin") {
             root.reader().error(at, &field.path, wrong.problem, wrong.mend);
         }
         drafts.insert(
@@ -48,14 +48,14 @@ pub(super) fn finished(drafts: BTreeMap<String, Draft>) -> BTreeMap<String, Arc<
 }
 
 /// A name is a label in metrics and logs.
-fn check_name(name: &str) -> Result<(), Wrong> {
+pub(super) fn check_name(name: &str, what: &str) -> Result<(), Wrong> {
     let fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     if (1..=64).contains(&name.len()) && name.bytes().all(fit) {
         return Ok(());
     }
     let mend = "write at most 64 ASCII letters, digits, `-`, `_` and `.`";
     Err(Wrong::new(
-        format!("{} is no good name for an origin", quoted(name)),
+        format!("{} is no good name for {what}", quoted(name)),
         mend,
     ))
 }

@@ -296,10 +296,10 @@ pub(crate) fn choice(words: &[&'static str], text: &str) -> Result<&'static str,
 
 fn unknown(table: &Table, name: &str) -> (String, String) {
     match (table.name, name) {
-        ("top level", "databases") => {
+        ("databases.<name>", "cache") => {
             return (
-                "database pools are not in this version".to_owned(),
-                "remove `databases`; keep your database proxy where it is".to_owned(),
+                "the cache of results is not available yet".to_owned(),
+                "remove `cache`; every statement goes to the database".to_owned(),
             );
         }
         (_, "<<") => {

@@ -32,6 +32,7 @@ fn the_full_example_shows_the_defaults() {
     let shown = [
         "databases",
         "networks",
+        "role",
         "trusted_proxies",
         "endpoints",
         "filters",

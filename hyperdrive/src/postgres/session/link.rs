@@ -19,7 +19,10 @@ impl Session {
         if self.link.is_some() {
             return Ok(());
         }
-        let mut lease = match self.front.pool.acquire(&self.want).await {
+        let start = tokio::time::Instant::now();
+        let leased = self.front.pool.acquire(&self.want).await;
+        self.front.observe(Event::Waited(start.elapsed()));
+        let mut lease = match leased {
             Ok(lease) => lease,
             Err(error) => {
                 let (refusal, fault) = unlinked(&error);

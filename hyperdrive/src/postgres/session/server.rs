@@ -3,6 +3,7 @@
 use bytes::{Buf as _, Bytes};
 
 use super::{End, Expect, Session};
+use crate::observe::{Event, From};
 use crate::postgres::frame::{self, Header, Message};
 use crate::postgres::message::{self, Fault};
 use crate::postgres::origin::REPLY_MAX;
@@ -176,6 +177,7 @@ impl Session {
         };
         self.copy_in = false;
         let facts = std::sync::Arc::clone(facts);
+        self.front.observe(Event::Answered(From::Origin));
         if message.body().starts_with(b"ROLLBACK") && !facts.rolls_back_to {
             self.pending.clear();
         } else if message.tag == b'C' {
@@ -192,6 +194,9 @@ impl Session {
         self.failed = true;
         self.copy_in = false;
         self.pass(message);
+        if matches!(self.queue.front(), Some(Expect::Simple(_) | Expect::Execute(_))) {
+            self.front.observe(Event::Answered(From::Origin));
+        }
         if matches!(self.queue.front(), Some(Expect::Simple(_))) {
             return;
         }
