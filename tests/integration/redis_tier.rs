@@ -86,7 +86,12 @@ async fn without_memory_every_hit_comes_from_redis_and_a_herd_is_one_fetch() {
     }
     gateway.get("/").await.expect(200, "HIT");
     assert_eq!(origin.count(), 1);
-    assert_eq!(gateway.metric("popgate_cache_entries", &[("tier", "memory")]).await, 0.0);
+    assert_eq!(
+        gateway
+            .metric("popgate_cache_entries", &[("tier", "memory")])
+            .await,
+        0.0
+    );
 }
 
 #[tokio::test]
