@@ -1,6 +1,7 @@
 //! Listeners and connections: everything between a client's socket and a parsed request.
 
 pub mod connection;
+pub mod cork;
 pub mod descriptors;
 pub mod drain;
 mod h2;

@@ -28,6 +28,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
+use super::cork::Cork;
 use super::linger::Lingering;
 
 /// Bytes gathered before they are written: one TLS record's worth of header and body.
@@ -64,6 +65,8 @@ pub struct ClientStream {
     tls: Option<Arc<SslDigest>>,
     h2: bool,
     peer: IpAddr,
+    /// HTTP/2: flushes are put off while it is in.
+    cork: Option<Cork>,
     /// While a request is served: what becomes of the rest of it should the connection end.
     serving: Option<(Arc<Lingering>, Duration)>,
 }
@@ -93,8 +96,18 @@ impl ClientStream {
             tls,
             h2,
             peer: peer.ip().to_canonical(),
+            cork: None,
             serving: None,
         }
+    }
+
+    /// What puts off its flushes, for who knows when more is to come.
+    pub fn cork(&mut self) -> Cork {
+        self.cork.get_or_insert_default().clone()
+    }
+
+    fn is_corked(&self) -> bool {
+        self.cork.as_ref().is_some_and(Cork::holds)
     }
 
     /// A request is served from now on, whose bytes come through `gate`; if the connection ends with it, what the client
@@ -272,7 +285,7 @@ impl AsyncRead for ClientStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let polled = this.poll_read_gated(cx, buf);
-        if polled.is_pending() && !this.gathered.is_empty() {
+        if polled.is_pending() && !this.gathered.is_empty() && !this.is_corked() {
             // Whoever waits for the client has nothing to write now: what was gathered need not wait for more,
             // which may take the origin long. An error comes up at the next write.
             let _ = Pin::new(this).poll_flush(cx);
@@ -345,6 +358,9 @@ impl AsyncWrite for ClientStream {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.is_corked() {
+            return Poll::Ready(Ok(()));
+        }
         match this.poll_drain(cx) {
             Poll::Ready(Ok(())) => {}
             other => return other,

@@ -3,7 +3,8 @@
 //! Hits are answered where streams are accepted: neither a task nor a wake-up of the connection for each, and those that came
 //! together go out together. Everything else gets a task of its own.
 
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep};
 
 use super::{Shared, Terms};
+use crate::server::cork::Cork;
 use crate::server::h2::H2Server;
 use crate::server::lane::Offered;
 use crate::server::stream::ClientStream;
@@ -26,7 +28,7 @@ use crate::server::stream::ClientStream;
 const MALFORMED_MAX: usize = 32;
 
 /// Serves one connection to its end.
-pub(super) async fn serve<A>(stream: ClientStream, terms: &Terms, shared: &Shared<A>) {
+pub(super) async fn serve<A>(mut stream: ClientStream, terms: &Terms, shared: &Shared<A>) {
     shared
         .metrics
         .connections_total
@@ -40,6 +42,7 @@ pub(super) async fn serve<A>(stream: ClientStream, terms: &Terms, shared: &Share
         socket_digest: stream.get_socket_digest(),
     });
     let server = Arc::clone(&terms.h2);
+    let cork = stream.cork();
     let io: Stream = Box::new(stream);
     let Ok(connection) = server::handshake(io, Some(server.options())).await else {
         return;
@@ -49,6 +52,7 @@ pub(super) async fn serve<A>(stream: ClientStream, terms: &Terms, shared: &Share
         tasks: JoinSet::new(),
         idle: Idle::new(server.idle),
         server,
+        cork,
     };
     streams.serve(connection, digest).await;
 }
@@ -58,6 +62,7 @@ struct Streams {
     shutdown: watch::Receiver<bool>,
     tasks: JoinSet<()>,
     idle: Idle,
+    cork: Cork,
 }
 
 impl Streams {
@@ -73,7 +78,7 @@ impl Streams {
                     parting = true;
                     continue;
                 }
-                accepted = HttpSession::from_h2_conn(&mut connection, Arc::clone(&digest)) => accepted,
+                accepted = accept(&mut connection, Arc::clone(&digest), &self.cork) => accepted,
                 Some(_) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     self.idle.touch();
                     continue;
@@ -109,6 +114,25 @@ impl Streams {
             }
         }
     }
+}
+
+/// The next stream. What was answered before goes out when no other is at hand.
+async fn accept(
+    connection: &mut Connection<Stream, Bytes>,
+    digest: Arc<Digest>,
+    cork: &Cork,
+) -> pingora_core::Result<Option<H2Accept>> {
+    let mut accepting = pin!(HttpSession::from_h2_conn(connection, digest));
+    poll_fn(|cx| {
+        cork.put_in();
+        let accepted = accepting.as_mut().poll(cx);
+        // The connection flushes in the end whenever it is polled.
+        if cork.pull() && accepted.is_pending() {
+            return accepting.as_mut().poll(cx);
+        }
+        accepted
+    })
+    .await
 }
 
 /// The wait for streams; the timer is set anew only when it rings.
