@@ -34,6 +34,7 @@ use crate::proxy::sentinel::Sentinel;
 use crate::proxy::snoop::Snooping;
 use crate::purging::vary_cookies::VaryCookies;
 use crate::redis_link::{RedisLink, RedisLinkError};
+use crate::refresh::{Refresher, SiteRefresh, Terms};
 use crate::server::drain::{InFlight, Lifecycle};
 use crate::site::SiteTable;
 use crate::telemetry::{AccessLog, HitMetrics, Metrics};
@@ -65,6 +66,8 @@ pub struct App {
     pub snooping: Snooping,
     /// Which copies have leaked.
     pub sentinel: Sentinel,
+    /// Which URLs are fetched again after a purge.
+    pub refresher: Refresher,
     /// What lowers the hit ratio.
     pub advisor: Advisor,
     /// The access log.
@@ -102,6 +105,8 @@ pub struct SiteRuntime {
     pub hits: HitMetrics,
     /// Cookies that choose its pages, as its origin has told.
     pub vary_cookies: VaryCookies,
+    /// Which of its URLs are hot, where they are refreshed after a purge.
+    pub refresh: Option<Arc<SiteRefresh>>,
 }
 
 /// A site's origin: its pool, and its CA certificates in Pingora's form.
@@ -195,7 +200,9 @@ impl App {
         let origins = Origins::build(&config, &metrics)?;
         let access_log = AccessLog::open(&config.log, Arc::clone(&metrics)).map_err(AppError::AccessLog)?;
         let admin_token = admin_token(&config)?;
-        let live = Live::build(config, &origins, &metrics)?;
+        let refresher = Refresher::default();
+        let live = Live::build(config, (&origins, &refresher), &metrics)?;
+        refresher.renew(|site| live.refresh_terms(&origins, site));
         Ok(Arc::new(Self {
             databases: Databases::new(Arc::clone(&metrics)),
             metrics,
@@ -208,6 +215,7 @@ impl App {
             origins,
             snooping: Snooping::default(),
             sentinel: Sentinel::default(),
+            refresher,
             advisor: Advisor::default(),
             access_log: ArcSwap::from_pointee(access_log),
             admin_token: ArcSwapOption::new(admin_token),
@@ -272,7 +280,11 @@ impl App {
 
 impl Live {
     /// Sites with their filters and origins.
-    fn build(config: Config, origins: &Origins, metrics: &Metrics) -> Result<Self, AppError> {
+    fn build(
+        config: Config,
+        (origins, refresher): (&Origins, &Refresher),
+        metrics: &Metrics,
+    ) -> Result<Self, AppError> {
         let mut sites = SiteTable::default();
         let mut purge_apis: HashMap<String, Vec<Arc<SiteRuntime>>> = HashMap::new();
         for site in &config.sites {
@@ -287,6 +299,11 @@ impl Live {
                     .map(site_origin)
                     .transpose()?,
                 vary_cookies: VaryCookies::default(),
+                refresh: site
+                    .cache
+                    .refresh_after_purge
+                    .filter(|_| site.cache.enabled && site.origin.is_some())
+                    .map(|_| refresher.site(&site.name)),
             });
             for host in &site.purge.api_hosts {
                 purge_apis
@@ -303,6 +320,17 @@ impl Live {
             config: Arc::new(config),
             sites,
             purge_apis,
+        })
+    }
+
+    /// What the site of this name allows to be refreshed after a purge.
+    fn refresh_terms(&self, origins: &Origins, site: &str) -> Option<Terms> {
+        let site = self.config.sites.iter().find(|known| known.name == site)?;
+        let refresh = site.cache.refresh_after_purge.filter(|_| site.cache.enabled)?;
+        Some(Terms {
+            urls: refresh.urls,
+            concurrent: refresh.concurrent,
+            origin: Some(origins.get(site.origin.as_ref()?)?),
         })
     }
 }

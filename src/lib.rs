@@ -17,6 +17,7 @@
 //! | [`geo`] | where an address is |
 //! | [`preset`] | rules of the application behind a site (WordPress) |
 //! | [`cache`] | keys, RFC 9111 policy, tiers, purges |
+//! | [`refresh`] | which purged URLs are fetched again before visitors ask, and how fast |
 //! | [`sentinel`] | does a shared copy show what only one person should see? |
 //! | [`purging`] | purge protocols that plugins and programs speak |
 //! | [`origin`] | servers, balancing, health, connection caps |
@@ -50,6 +51,7 @@ pub mod preset;
 pub mod proxy;
 pub mod purging;
 pub mod redis_link;
+pub mod refresh;
 pub mod sentinel;
 pub mod serve;
 pub mod server;

@@ -15,6 +15,7 @@ pub mod normalise;
 mod patient;
 pub mod purge;
 mod refetch;
+pub mod refresh;
 pub mod request;
 pub mod response;
 mod second_sight;

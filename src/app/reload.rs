@@ -58,7 +58,7 @@ impl App {
         let prepared = self.prepare(&running.config, &config)?;
         // Origins go last: they are the only part that changes in place.
         self.origins.replace(&config).map_err(AppError::Origin)?;
-        let live = match Live::build(config, &self.origins, &self.metrics) {
+        let live = match Live::build(config, (&self.origins, &self.refresher), &self.metrics) {
             Ok(live) => live,
             Err(error) => {
                 // The old origins were valid a moment ago.
@@ -145,6 +145,8 @@ impl App {
         if running.pop != config.pop {
             self.metrics.show_build(&config.pop);
         }
+        self.refresher
+            .renew(|site| live.refresh_terms(&self.origins, site));
         self.live.store(Arc::new(live));
     }
 }

@@ -114,13 +114,14 @@ pub fn alias_for(root: KeyHash, names: &[HeaderName], request: &HeaderMap) -> Op
 pub struct Memory {
     cache: moka::sync::Cache<KeyHash, Slot, Mix>,
     variant: VariantFn,
+    is_off: bool,
     unsettled: AtomicU64,
     bytes: IntGauge,
     entries: IntGauge,
 }
 
 impl Memory {
-    /// An empty tier of at most `capacity` bytes, keys, headers and bookkeeping counted.
+    /// An empty tier of at most `capacity` bytes, keys, headers and bookkeeping counted; zero: it never holds anything.
     #[must_use]
     pub fn new(capacity: u64, variant: VariantFn, clock: Clock, metrics: &Metrics) -> Self {
         let gone = Evictions::new(metrics);
@@ -138,6 +139,7 @@ impl Memory {
         Self {
             cache,
             variant,
+            is_off: capacity == 0,
             unsettled: AtomicU64::new(0),
             bytes: metrics.cache_bytes.with_label_values(&["memory"]),
             entries: metrics.cache_entries.with_label_values(&["memory"]),
@@ -222,6 +224,9 @@ impl Memory {
 
     /// Stores a slot, replacing what was there.
     pub fn insert(&self, key: KeyHash, slot: Slot) {
+        if self.is_off {
+            return;
+        }
         let weight = weight(&slot) as u64;
         self.cache.insert(key, slot);
         self.settle(weight);
@@ -229,6 +234,9 @@ impl Memory {
 
     /// Stores what was read from the next tier, unless somebody stored something newer meanwhile.
     pub fn promote(&self, key: KeyHash, slot: Slot) {
+        if self.is_off {
+            return;
+        }
         let weight = weight(&slot) as u64;
         let newer = slot.clone();
         self.cache

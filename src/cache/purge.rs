@@ -29,6 +29,7 @@ mod stream;
 mod stream_id;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -113,6 +114,8 @@ pub struct PurgeLog {
     /// Connection of the link under which the stream was read to its end; 0: none.
     synced: AtomicU64,
     lagging: AtomicBool,
+    /// Signalled when purges have been applied.
+    told: tokio::sync::Notify,
     /// Marks this log's records in the stream.
     id: u64,
     limits: RwLock<PurgeLimits>,
@@ -155,6 +158,7 @@ impl PurgeLog {
             announcing: tokio::sync::Mutex::default(),
             synced: AtomicU64::new(0),
             lagging: AtomicBool::new(false),
+            told: tokio::sync::Notify::new(),
             id: rand::random(),
             limits: RwLock::new(limits),
             shared: AtomicBool::new(limits.shared),
@@ -256,6 +260,9 @@ impl PurgeLog {
                 },
             });
         }
+        if ticket.is_none() {
+            self.tell_applied();
+        }
         Some((stamp.seq, ticket))
     }
 
@@ -323,6 +330,10 @@ impl PurgeLog {
             self.place(&mut state, id.seq())
         };
         self.apply_at(&mut state, seq, id, record);
+        drop(state);
+        if !own {
+            self.tell_applied();
+        }
         !own
     }
 
@@ -330,6 +341,7 @@ impl PurgeLog {
     /// behind the one it was counted at, and what is filled from now on is not hit by it again.
     fn confirm(&self, id: StreamId, record: &Record) {
         self.apply_at(&mut self.state.write(), id.seq(), id, record);
+        self.tell_applied();
     }
 
     /// The last record read from the stream.

@@ -141,6 +141,18 @@ impl RedisTier {
         }
     }
 
+    /// What is on its way into a slot, which a read would miss.
+    #[must_use]
+    pub fn pending(&self, slot: KeyHash) -> Option<Answer> {
+        self.usable()?;
+        Some(match self.queue.pending(slot)? {
+            Write::Object(entry) => Answer::Found(Slot::Object(entry)),
+            Write::Vary(vary) => Answer::Found(Slot::Vary(vary)),
+            Write::Alias(alias) => Answer::Found(Slot::Alias(alias)),
+            Write::Delete | Write::Withdraw => Answer::Miss,
+        })
+    }
+
     /// Reads a slot.
     pub async fn get(&self, slot: KeyHash) -> Answer {
         let Some(generation) = self.usable() else {
@@ -229,7 +241,7 @@ impl RedisTier {
                 () = &mut stop => return,
             };
             // Commands are put on the connection in this order: of two writes of a slot the later wins.
-            join_all(batch.items().iter().map(|(slot, write)| self.send(*slot, write))).await;
+            join_all(batch.items().iter().map(|item| self.send(item.slot, &item.write))).await;
         }
     }
 

@@ -142,10 +142,9 @@ impl Storage for CacheStorage {
         let Some(lookup) = lookup_of(key) else {
             return Ok(None);
         };
-        let Some(found) = self.tiers.get(lookup.root, &lookup.request).await else {
-            lookup
-                .varies
-                .store(self.tiers.varies(lookup.root), Ordering::Relaxed);
+        let looked = self.tiers.look(lookup.root, &lookup.request).await;
+        let Some(found) = looked.found else {
+            lookup.varies.store(looked.varies, Ordering::Relaxed);
             return Ok(None);
         };
         if is_for_others(&found.entry, &lookup.request, &lookup.wordpress) {

@@ -7,6 +7,7 @@
 //! itself, or a marker that says which fields choose among the slots of its variants.
 
 mod examine;
+mod found;
 mod others;
 mod renew;
 #[cfg(test)]
@@ -33,43 +34,11 @@ use crate::redis_link::RedisLink;
 use crate::telemetry::metrics::Metrics;
 
 pub use examine::{Examined, RedisHolds};
+pub use found::{Found, Looked, NotInMemory, Tier};
 pub use renew::Renewal;
 
 /// How much longer than its responses a Vary marker lives, so that it is rarely written again.
 const MARKER_SLACK: Duration = Duration::from_secs(3600);
-
-/// Where an entry was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tier {
-    /// In memory.
-    Memory,
-    /// In Redis; it is in memory now, too.
-    Redis,
-}
-
-/// A stored response for a request.
-#[derive(Debug, Clone)]
-pub struct Found {
-    /// The response.
-    pub entry: Arc<Entry>,
-    /// Where it was.
-    pub tier: Tier,
-    /// What the purge log says; never [`Verdict::Gone`].
-    pub verdict: Verdict,
-}
-
-/// Why [`Tiered::find_memory`] has nothing to give.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotInMemory {
-    /// Nothing lies there.
-    Absent,
-    /// The variant's slot could not be told.
-    Variant,
-    /// A purge hit it.
-    Purged,
-    /// Another popgate has stored something else since.
-    Superseded,
-}
 
 /// What the tiers hold now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,12 +145,6 @@ impl Tiered {
         })
     }
 
-    /// Whether variants are stored under this root, as far as memory knows.
-    #[must_use]
-    pub fn varies(&self, root: KeyHash) -> bool {
-        self.parts.load().memory.vary(root).is_some()
-    }
-
     /// The response in memory, if no purge hit it, for a request whose variant slot `variant` makes from the
     /// fields that choose it. Not counted; [`Tiered::count_hit`] when it is served.
     ///
@@ -209,20 +172,33 @@ impl Tiered {
         }
     }
 
+    /// Whether there is more than memory.
+    #[must_use]
+    pub fn has_redis(&self) -> bool {
+        self.parts.load().redis.is_some()
+    }
+
     /// Counts a hit that came out of [`Tiered::get_memory`] or [`Tiered::find_memory`].
     pub fn count_hit(&self) {
         self.hit.inc();
     }
 
-    /// The response in memory or Redis. Waits for Redis at most its timeout; whatever goes wrong there is a miss.
+    /// The response in memory or Redis, as [`Tiered::look`].
     pub async fn get(&self, root: KeyHash, request: &HeaderMap) -> Option<Found> {
+        self.look(root, request).await.found
+    }
+
+    /// Looks into memory and, if that has nothing fresh, into Redis. Waits for Redis at most its timeout; whatever goes wrong
+    /// there is a miss.
+    pub async fn look(&self, root: KeyHash, request: &HeaderMap) -> Looked {
         self.log.settle().await;
         let parts = self.parts.load_full();
-        let mut place = parts.memory.find(root, request);
         let deadline = self.deadline(&parts);
+        let mut place = parts.memory.find(root, request);
         if place.superseded {
             place = self.settled(&parts, root, request, deadline).await;
         }
+        let varies_here = || place.slot != root || parts.memory.vary(root).is_some();
         let here = place
             .entry
             .and_then(|entry| self.judge(&parts, entry, Tier::Memory));
@@ -232,51 +208,56 @@ impl Tiered {
             _ => self.miss.inc(),
         }
         if usable || parts.redis.is_none() {
-            return here;
+            let varies = here.is_none() && varies_here();
+            return Looked { found: here, varies };
         }
         // Another popgate may have fetched it since.
         let reading = self.read_for(&parts, root, place.slot, request);
         let there = tokio::time::timeout_at(deadline, reading).await;
-        let there = there
-            .ok()
-            .flatten()
-            .and_then(|entry| self.judge(&parts, entry, Tier::Redis));
-        match (here, there) {
+        let (there, varies) = there.unwrap_or_default();
+        let there = there.and_then(|entry| self.judge(&parts, entry, Tier::Redis));
+        let found = match (here, there) {
             (Some(here), Some(there)) if !there.entry.is_newer_than(&here.entry) => Some(here),
             (here, there) => there.or(here),
-        }
+        };
+        let varies = varies || varies_here();
+        Looked { found, varies }
     }
 
     fn is_usable(&self, found: &Found) -> bool {
         found.verdict == Verdict::Valid && found.entry.times.is_fresh(self.clock.now())
     }
 
-    /// Reads the response for a request from Redis, by way of the marker where there is one.
+    /// Reads the response for a request from Redis, by way of the marker where there is one, and whether there is one.
     async fn read_for(
         &self,
         parts: &Parts,
         root: KeyHash,
         slot: KeyHash,
         request: &HeaderMap,
-    ) -> Option<Arc<Entry>> {
+    ) -> (Option<Arc<Entry>>, bool) {
         let vary = match self.read(parts, slot).await {
-            Some(Slot::Object(entry)) => return Some(entry),
+            Some(Slot::Object(entry)) => return (Some(entry), slot != root),
             Some(Slot::Vary(vary)) if slot == root => {
-                if let Some(entry) = self
-                    .read_object(parts, parts.memory.variant(root, &vary, request))
-                    .await
-                {
-                    return Some(entry);
+                let variant = parts.memory.variant(root, &vary, request);
+                if let Some(entry) = self.read_object(parts, variant).await {
+                    return (Some(entry), true);
                 }
-                vary
+                Some(vary)
             }
-            _ if slot == root => return None,
-            _ => parts.memory.vary(root)?,
+            _ if slot == root => return (None, false),
+            _ => parts.memory.vary(root),
         };
-        match self
-            .read(parts, memory::alias_for(root, &vary.names, request)?)
-            .await?
-        {
+        let alias = vary.and_then(|vary| memory::alias_for(root, &vary.names, request));
+        let entry = match alias {
+            Some(alias) => self.read_alias(parts, alias).await,
+            None => None,
+        };
+        (entry, true)
+    }
+
+    async fn read_alias(&self, parts: &Parts, alias: KeyHash) -> Option<Arc<Entry>> {
+        match self.read(parts, alias).await? {
             Slot::Alias(alias) => self.read_object(parts, alias.slot).await,
             Slot::Object(_) | Slot::Vary(_) => None,
         }
@@ -304,15 +285,21 @@ impl Tiered {
         let tier = Arc::clone(&parts.redis.as_ref()?.tier);
         let memory = Arc::clone(&parts.memory);
         let flights = self.flights.clone();
-        let answer = self
-            .flights
-            .join(slot, || async move {
-                let answer = tier.get(slot).await;
+        let mut answer = tier.pending(slot);
+        if let Some(Answer::Found(found)) = &answer {
+            memory.promote(slot, found.clone());
+        }
+        if answer.is_none() {
+            let reader = Arc::clone(&tier);
+            let read = self.flights.join(slot, || async move {
+                let answer = reader.get(slot).await;
                 others::take_in(&memory, &flights, slot, &answer);
                 answer
-            })
-            .await;
-        match answer {
+            });
+            // The read may have begun before what has been put on its way since.
+            answer = Some(read.await).map(|read| tier.pending(slot).unwrap_or(read));
+        }
+        match answer? {
             Answer::Found(found) => Some(found),
             Answer::Miss | Answer::Error | Answer::Skipped => None,
         }
@@ -359,7 +346,11 @@ impl Tiered {
     /// prefer that language ([`memory::alias_for`]).
     pub fn alias(&self, alias: KeyHash, entry_slot: KeyHash) {
         let parts = self.parts.load();
-        let Some(entry) = parts.memory.object(entry_slot) else {
+        let Some(entry) = parts
+            .memory
+            .object(entry_slot)
+            .or_else(|| parts.pending(entry_slot))
+        else {
             return;
         };
         let dead_at = memory::dead_at(&entry);
@@ -470,6 +461,16 @@ impl Tiered {
             writes_queued: parts.redis.as_ref().map_or(0, |redis| redis.tier.queued()),
             purge_records: self.log.records(),
             purges_synced: self.log.synced(),
+        }
+    }
+}
+
+impl Parts {
+    /// The response on its way to Redis.
+    fn pending(&self, slot: KeyHash) -> Option<Arc<Entry>> {
+        match self.redis.as_ref()?.tier.pending(slot)? {
+            Answer::Found(Slot::Object(entry)) => Some(entry),
+            _ => None,
         }
     }
 }

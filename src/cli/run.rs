@@ -73,6 +73,7 @@ async fn live(config: Config, file: Option<PathBuf>, demo: Option<StdListener>) 
         tokio::spawn(crate::admin::serve(listener, Arc::clone(&app)));
     }
     let gateway = Gateway::start(Arc::clone(&app));
+    crate::proxy::refresh::spawn(&gateway);
     let serving = server::start(listeners, &app, &gateway)?;
     app.databases.start(databases)?;
     app.life.enter(Phase::Running);

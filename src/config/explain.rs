@@ -117,11 +117,18 @@ fn geo(geo: &Geo) -> String {
 }
 
 fn cache(cache: &Cache) -> String {
-    let memory = format!(
-        "{} in memory, objects up to {}",
-        bytes_text(cache.memory),
-        bytes_text(cache.object_max)
-    );
+    let memory = if cache.memory == 0 {
+        format!(
+            "nothing in memory, objects up to {}",
+            bytes_text(cache.object_max)
+        )
+    } else {
+        format!(
+            "{} in memory, objects up to {}",
+            bytes_text(cache.memory),
+            bytes_text(cache.object_max)
+        )
+    };
     match &cache.redis {
         None => memory,
         Some(redis) => format!(

@@ -22,7 +22,7 @@ pub use geo::{GEO, NETWORK};
 pub use origin::{EJECT, HEALTH, ORIGIN, ORIGIN_TIMEOUTS, ORIGIN_TLS};
 pub use root::ROOT;
 pub use server::{ADMIN, CERTIFICATE, LIMITS, LISTEN, LISTEN_TLS, LOG, SHUTDOWN, TIMEOUTS};
-pub use site::{SITE, SITE_CACHE, SITE_PURGE};
+pub use site::{REFRESH_AFTER_PURGE, SITE, SITE_CACHE, SITE_PURGE};
 pub use wordpress::{WORDPRESS, WORDPRESS_TTL};
 
 /// A mapping and the keys it may have.
@@ -167,6 +167,7 @@ pub static TABLES: &[&Table] = &[
     &SITE,
     &SITE_PURGE,
     &SITE_CACHE,
+    &REFRESH_AFTER_PURGE,
     &WORDPRESS,
     &WORDPRESS_TTL,
     &DATABASE,

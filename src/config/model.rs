@@ -375,6 +375,17 @@ pub struct SiteCache {
     pub leak_check: u32,
     /// How long a URL passes after its stored copy has leaked; default 10 min.
     pub leak_pass: Duration,
+    /// What is fetched again after a purge; `None`: nothing (default of `standard`).
+    pub refresh_after_purge: Option<RefreshAfterPurge>,
+}
+
+/// What a site fetches again after a purge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefreshAfterPurge {
+    /// Most URLs of a purge, and most that wait; default 32.
+    pub urls: usize,
+    /// Most fetches at a time; default 2.
+    pub concurrent: usize,
 }
 
 /// Which request directives a site honours.

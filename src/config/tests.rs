@@ -78,6 +78,28 @@ fn relative_paths_start_at_the_files_folder() {
 }
 
 #[test]
+fn what_is_refreshed_after_a_purge_is_a_number_a_mapping_or_nothing() {
+    let site = |preset: &str, cache: &str| {
+        let sites =
+            format!("sites: [{{ hosts: [blog.example], origin: blog, preset: {preset}, cache: {cache} }}]\n");
+        let text = MINIMAL.replace("sites: [{ hosts: [blog.example], origin: blog }]\n", &sites);
+        let refresh = good(&text).sites[0].cache.refresh_after_purge;
+        refresh.map(|refresh| (refresh.urls, refresh.concurrent))
+    };
+    assert_eq!(site("standard", "{}"), None);
+    assert_eq!(site("wordpress", "{}"), Some((32, 2)));
+    for off in ["off", "false"] {
+        let cache = format!("{{ refresh_after_purge: {off} }}");
+        assert_eq!(site("wordpress", &cache), None);
+    }
+    assert_eq!(site("standard", "{ refresh_after_purge: 5 }"), Some((5, 2)));
+    let both = "{ refresh_after_purge: { urls: 7, concurrent: 3 } }";
+    assert_eq!(site("wordpress", both), Some((7, 3)));
+    let some = "{ refresh_after_purge: { concurrent: 1 } }";
+    assert_eq!(site("standard", some), Some((32, 1)));
+}
+
+#[test]
 fn presets_fill_in_what_a_site_does_not_say() {
     let site = |extra: &str| {
         let text = MINIMAL.replace("origin: blog", &format!("origin: blog{extra}"));

@@ -35,6 +35,12 @@ pub struct OriginOverview {
 }
 
 impl Origin {
+    /// Requests that wait for a place.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.locked().waiters.len()
+    }
+
     /// How it stands now.
     #[must_use]
     pub fn overview(&self) -> OriginOverview {

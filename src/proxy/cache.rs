@@ -166,7 +166,7 @@ pub fn judge(gateway: &Gateway, cx: &mut RequestContext, meta: &CacheMeta) -> Op
             Some(ForcedFreshness::ForceFresh)
         }
         Reuse::Stale { while_revalidate, .. } => {
-            cx.cache.serve_while_revalidate = while_revalidate;
+            cx.cache.serve_while_revalidate = while_revalidate && !cx.refresh;
             Some(ForcedFreshness::ForceExpiredServeStale {
                 expired_at: found.purged_at,
             })
@@ -191,7 +191,7 @@ pub fn may_serve_stale(
         }
         return cx.cache.serve_while_revalidate;
     };
-    if *error.esource() == ErrorSource::Downstream {
+    if cx.refresh || *error.esource() == ErrorSource::Downstream {
         return false;
     }
     let (Some(site), Some(entry), Some(times)) = (&cx.site, &cx.cache.found, cx.cache.times) else {

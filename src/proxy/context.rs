@@ -34,6 +34,8 @@ pub struct RequestContext {
     pub background: bool,
     /// A background request that asks the origin whatever is stored, and stores nothing.
     pub probe: bool,
+    /// A background request that refreshes what was purged: it is not served stale.
+    pub refresh: bool,
     /// Why it was refused before it reached a site.
     pub refusal: Option<Refusal>,
     /// How the cache comes in.
@@ -177,6 +179,7 @@ impl RequestContext {
             facts: Facts::unknown(),
             background: false,
             probe: false,
+            refresh: false,
             refusal: None,
             cache: CacheContext::default(),
             upstream: UpstreamContext::default(),

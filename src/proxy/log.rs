@@ -25,7 +25,10 @@ pub async fn finish(
     // The place at the origin goes to the next request in line before anything is written down.
     cx.upstream.lease = None;
     super::snoop::finish(gateway, cx);
-    if !cx.background {
+    if cx.background {
+        super::refetch::report(gateway, session, cx);
+    } else {
+        super::refresh::note(gateway, session, cx);
         super::sentinel::answered(gateway, session, cx, rand::random());
     }
     if let Some(deferred) = cx.deferred.take() {

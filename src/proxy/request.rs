@@ -2,6 +2,7 @@
 //! meant, run the filters, answer what needs neither cache nor origin.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, Method, StatusCode, header};
@@ -15,11 +16,15 @@ use super::context::{Facts, RequestContext};
 use super::decide::{self, Filtered};
 use super::headers::RequestFields;
 use super::{Gateway, answer, normalise, purge, refetch, snoop, status_error};
+use crate::app::SiteRuntime;
+use crate::cache::Entry;
 use crate::cache::policy::request::wants_no_bypass;
 use crate::cache::policy::{BypassReason, RequestDecision};
 use crate::cache::status::{CacheStatus, Outcome};
+use crate::cache::storage::Lookup;
 use crate::config::ClientTimeouts;
 use crate::endpoint::{self, Route};
+use crate::serve::ask::Hit;
 
 /// Carries scheme and visitor of the request that caused a background refresh into it; a client's own
 /// is dropped.
@@ -35,6 +40,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 pub fn early(gateway: &Gateway, session: &mut Session, cx: &mut RequestContext) -> Result<()> {
     cx.background = session.subrequest_ctx.is_some();
     cx.probe = refetch::is_probe(session);
+    cx.refresh = refetch::is_refresh(session);
     if cx.background {
         ask_for_all(session.req_header_mut());
     }
@@ -221,7 +227,7 @@ pub fn mark_background(request: &mut RequestHeader, facts: &Facts) {
 fn run_filters(
     session: &mut Session,
     cx: &RequestContext,
-    site: &crate::app::SiteRuntime,
+    site: &SiteRuntime,
 ) -> Result<Option<popgate_filters::Answer>> {
     let (method, uri) = {
         let request = session.req_header();
@@ -251,7 +257,7 @@ fn set_target(request: &mut RequestHeader, target: &str) -> Result<()> {
 async fn fast_user(
     gateway: &Gateway,
     cx: &mut RequestContext,
-    site: &crate::app::SiteRuntime,
+    site: &SiteRuntime,
 ) -> popgate_filters::Answer {
     let country = cx.filter_context(site).country();
     let ip = Some(cx.facts.visitor.ip).filter(|ip| !ip.is_unspecified());
@@ -262,7 +268,7 @@ async fn fast_user(
 }
 
 /// Preset, then policy: may the cache be asked?
-fn decide_lookup(session: &mut Session, cx: &mut RequestContext, site: &crate::app::SiteRuntime) {
+fn decide_lookup(session: &mut Session, cx: &mut RequestContext, site: &SiteRuntime) {
     let request = session.req_header();
     let mut decided = decide::decide_lookup(site, &request.method, &request.uri, &request.headers);
     if matches!(decided.decision, RequestDecision::Lookup(_)) && !session.as_downstream_mut().is_body_empty()
@@ -334,4 +340,29 @@ pub async fn may_go_upstream(session: &mut Session, cx: &mut RequestContext) -> 
     super::response::own(cx, &mut head)?;
     answer::send(session, head, reply.body).await?;
     Ok(false)
+}
+
+/// A request for which something is stored, for those who will ask for the same.
+pub(super) fn hit_of<'a>(
+    session: &Session,
+    cx: &'a RequestContext,
+    site: &'a Arc<SiteRuntime>,
+    entry: &'a Arc<Entry>,
+    lookup: &'a Lookup,
+) -> Hit<'a> {
+    let target = session.req_header().uri.path_and_query();
+    Hit {
+        site,
+        entry,
+        fields: &lookup.request,
+        scheme: cx.facts.scheme.as_str(),
+        authority: &cx.facts.authority.text,
+        target: target.map_or_else(|| "/".to_owned(), ToString::to_string),
+        ip: cx.facts.visitor.ip,
+        cookies: cx
+            .cache
+            .request
+            .as_ref()
+            .map_or("", |request| &request.chosen.cookies),
+    }
 }

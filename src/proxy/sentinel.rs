@@ -1,12 +1,11 @@
 //! The leak sentinel at work: hits are chosen, fetched again in the background, compared, and what leaked is
 //! taken out of the cache.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, HeaderName, Method, header};
+use http::{HeaderMap, Method};
 use parking_lot::Mutex;
 use pingora_proxy::Session;
 use tokio::sync::Semaphore;
@@ -14,15 +13,16 @@ use tracing::{debug, warn};
 
 use super::Gateway;
 use super::context::RequestContext;
-use super::refetch::{Ask, Fetched, probe};
+use super::refetch::{Fetched, probe};
+use super::request::hit_of;
 use crate::app::SiteRuntime;
 use crate::cache::policy::BypassReason;
-use crate::cache::policy::vary;
 use crate::cache::purge::{PurgeRequest, PurgeUrl};
 use crate::cache::second_sight::Sights;
 use crate::cache::status::Outcome;
 use crate::cache::{Entry, KeyHash};
 use crate::sentinel::{Page, Passing, Suspicion, Verdict, is_chosen, is_readable, same_to_anybody, verdict};
+use crate::serve::ask::{Ask, Hit};
 
 /// Copies that wait to be looked at; more are let go.
 const WAITING_MAX: usize = 32;
@@ -32,14 +32,6 @@ const AT_WORK_MAX: usize = 1;
 const BODY_MAX: usize = 4 << 20;
 /// Why a request passes.
 pub const LEAK: BypassReason = BypassReason::Preset("leak-suspected");
-
-/// Fields of the visitor that an anonymous request keeps: they choose a language or a form, not a person.
-static KEPT: [HeaderName; 4] = [
-    header::ACCEPT,
-    header::ACCEPT_LANGUAGE,
-    header::USER_AGENT,
-    HeaderName::from_static("sec-ch-ua-mobile"),
-];
 
 /// What the sentinel knows.
 pub struct Sentinel {
@@ -64,26 +56,6 @@ impl Default for Sentinel {
             passing_now: AtomicUsize::new(0),
         }
     }
-}
-
-/// A request that was answered from the store, fresh.
-pub struct Hit<'a> {
-    /// Its site.
-    pub site: &'a Arc<SiteRuntime>,
-    /// What answered it.
-    pub entry: &'a Arc<Entry>,
-    /// Its fields as the origin would see them: they chose the variant.
-    pub fields: &'a HeaderMap,
-    /// `http` or `https`.
-    pub scheme: &'static str,
-    /// Host and port as the visitor named them.
-    pub authority: &'a str,
-    /// Path and query as they are forwarded.
-    pub target: String,
-    /// The visitor.
-    pub ip: IpAddr,
-    /// Cookies that are part of the key.
-    pub cookies: &'a str,
 }
 
 /// A copy to be looked at.
@@ -140,22 +112,7 @@ pub(super) fn answered(gateway: &Gateway, session: &Session, cx: &RequestContext
     if !is_chosen(site.config.cache.leak_check, random) {
         return;
     }
-    let target = request.uri.path_and_query();
-    let hit = Hit {
-        site,
-        entry,
-        fields: &lookup.request,
-        scheme: cx.facts.scheme.as_str(),
-        authority: &cx.facts.authority.text,
-        target: target.map_or_else(|| "/".to_owned(), ToString::to_string),
-        ip: cx.facts.visitor.ip,
-        cookies: cx
-            .cache
-            .request
-            .as_ref()
-            .map_or("", |request| &request.chosen.cookies),
-    };
-    offer(gateway, &hit);
+    offer(gateway, &hit_of(session, cx, site, entry, lookup));
 }
 
 /// Offers a hit that was chosen ([`is_chosen`]): it is looked at in the background, unless it has been or too many
@@ -172,7 +129,7 @@ pub fn offer(gateway: &Gateway, hit: &Hit<'_>) {
         site: Arc::clone(hit.site),
         entry: Arc::clone(hit.entry),
         fields: hit.fields.clone(),
-        ask: anonymous(hit),
+        ask: hit.anonymous(),
     };
     let gateway = gateway.clone();
     tokio::spawn(async move {
@@ -193,35 +150,6 @@ fn was_chosen(gateway: &Gateway, entry: &Entry) -> bool {
     let copy = KeyHash::of(&[&entry.slot.bytes(), &made]);
     let now = gateway.app.sentinel.epoch.elapsed();
     gateway.app.sentinel.chosen.lock().see(copy, Duration::MAX, now)
-}
-
-/// The request that nobody in particular would send for the same copy.
-fn anonymous(hit: &Hit<'_>) -> Ask {
-    let mut headers = Vec::new();
-    let mut keep = |name: &HeaderName| {
-        let personal = matches!(name.as_str(), "cookie" | "authorization" | "accept-encoding");
-        for value in hit.fields.get_all(name).iter().filter(|_| !personal) {
-            headers.push((name.clone(), value.as_bytes().to_vec()));
-        }
-    };
-    KEPT.iter().for_each(&mut keep);
-    if let vary::Vary::Names(names) = vary::of(hit.fields, &hit.entry.headers, &KEPT) {
-        names.iter().for_each(&mut keep);
-    }
-    // What is in the key chooses the copy, not a person.
-    if !hit.cookies.is_empty() {
-        headers.push((header::COOKIE, hit.cookies.as_bytes().to_vec()));
-    }
-    // As for a fill, so that the answer comes in the same coding.
-    let codings = vary::accept_encoding(hit.fields);
-    headers.push((header::ACCEPT_ENCODING, codings.as_bytes().to_vec()));
-    Ask {
-        scheme: hit.scheme,
-        authority: hit.authority.to_owned(),
-        target: hit.target.clone(),
-        ip: hit.ip,
-        headers,
-    }
 }
 
 fn stored(entry: &Entry) -> Page<'_> {

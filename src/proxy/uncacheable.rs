@@ -111,6 +111,12 @@ impl Uncacheable {
             _ => false,
         }
     }
+
+    /// Whether other variants of the page are stored where only a lookup finds them, which a noted key does not get.
+    fn has_other_variants(&self, key: &CacheKey) -> bool {
+        let layered = self.tiers.as_ref().is_some_and(|tiers| tiers.has_redis());
+        layered && lookup_of(key).is_some_and(|lookup| lookup.varies.load(Ordering::Relaxed))
+    }
 }
 
 fn hash(key: &CacheKey) -> u128 {
@@ -139,7 +145,7 @@ impl CacheablePredictor for Uncacheable {
     }
 
     fn mark_uncacheable(&self, key: &CacheKey, reason: NoCacheReason) -> Option<bool> {
-        if !lasts(reason) {
+        if !lasts(reason) || self.has_other_variants(key) {
             return None;
         }
         let known = self.find(hash(key)).is_some();

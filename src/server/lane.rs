@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use crate::proxy::{Gateway, sentinel};
 use crate::sentinel::is_chosen;
+use crate::serve::ask;
 use crate::server::head::Request;
 use crate::visitor::is_trusted;
 use decision::{LaneDecision, Pass, decide};
@@ -103,27 +104,19 @@ impl Lane {
         }
     }
 
-    /// Offers some of the hits to the sentinel.
-    fn watch_for_leaks(&self, asked: &Asked<'_>, hit: &Hit, fields: &Fields<'_, '_>) {
+    /// Offers some of the hits to the sentinel, and counts them where the hottest must be known.
+    fn tell_others(&self, asked: &Asked<'_>, hit: &Hit, fields: &Fields<'_, '_>) {
         let one_in = asked.site.config.cache.leak_check;
-        if one_in == 0 || asked.ordinary.head_only || !is_chosen(one_in, rand::random()) {
-            return;
+        if one_in != 0 && !asked.ordinary.head_only && is_chosen(one_in, rand::random()) {
+            as_told(asked, hit, fields, |hit| sentinel::offer(&self.gateway, hit));
         }
-        let authority = match asked.port {
-            None => asked.ordinary.host.to_string(),
-            Some(port) => format!("{}:{port}", asked.ordinary.host),
-        };
-        let hit = sentinel::Hit {
-            site: asked.site,
-            entry: &hit.entry,
-            fields: &fields.select(|_| true),
-            scheme: asked.client.scheme.as_str(),
-            authority: &authority,
-            target: asked.ordinary.target.to_owned(),
-            ip: asked.client.visitor.ip,
-            cookies: "",
-        };
-        sentinel::offer(&self.gateway, &hit);
+        if let Some(refresh) = &asked.site.refresh
+            && let Some(times) = refresh.count()
+        {
+            refresh.note(times, &hit.entry, || {
+                as_told(asked, hit, fields, |hit| hit.anonymous())
+            });
+        }
     }
 
     fn try_answer(&self, request: &Request<'_, '_>, came: Came, out: &mut BytesMut) -> Result<Answer, Pass> {
@@ -186,7 +179,7 @@ impl Lane {
         };
         let head = write(&asked, &hit, status, close)?;
         app.cache.count_hit();
-        self.watch_for_leaks(&asked, &hit, &fields);
+        self.tell_others(&asked, &hit, &fields);
         Ok(Found {
             head,
             report: Report::new(&self.gateway, &asked, &fields, status, body.len(), started),
@@ -200,4 +193,27 @@ impl Lane {
             counter.inc();
         }
     }
+}
+
+/// A hit as others are told of it.
+fn as_told<T>(
+    asked: &Asked<'_>,
+    hit: &Hit,
+    fields: &Fields<'_, '_>,
+    tell: impl FnOnce(&ask::Hit<'_>) -> T,
+) -> T {
+    let authority = match asked.port {
+        None => asked.ordinary.host.to_string(),
+        Some(port) => format!("{}:{port}", asked.ordinary.host),
+    };
+    tell(&ask::Hit {
+        site: asked.site,
+        entry: &hit.entry,
+        fields: &fields.select(|_| true),
+        scheme: asked.client.scheme.as_str(),
+        authority: &authority,
+        target: asked.ordinary.target.to_owned(),
+        ip: asked.client.visitor.ip,
+        cookies: "",
+    })
 }

@@ -97,6 +97,7 @@ metrics! {
     purge_gaps: counter "popgate_purge_gaps_total" [] "Times this popgate may have missed purges (it stood still or could not read them) and held what it had in doubt until they were read.";
     advise_names: gauge "popgate_advise_names" [] "Names held for popgate advise, in lists of bounded length.";
     snooped_writes: counters "popgate_snooped_writes_total" ["kind"] "Writes seen passing by that purged what they changed: post, comment, term, media, user, site, unknown, or folded (into one wider purge).";
+    refreshes: counters "popgate_refreshes_total" ["site", "result"] "Hot URLs fetched again after a purge (sites[].cache.refresh_after_purge): stored, fresh_already (a visitor or another popgate was faster), not_stored (its answer may not be), failed, dropped (no room in line, or given up), and pauses for the origin's sake: paused.";
     purge_records: gauge "popgate_purge_records" [] "Purge records held in memory.";
     purge_synced: gauge "popgate_purge_synced" [] "1 while this popgate has seen every purge in Redis (or has no Redis), else 0.";
     origin_requests: counters "popgate_origin_requests_total" ["origin", "result"] "Requests sent to an origin: ok, error_5xx, connect_failed, timeout, reset, bad_response, queue_full, queue_timeout, no_server.";

@@ -3,12 +3,16 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::rule::{Done, Profile, Rule, Script, Source, Step, Way, get};
+use crate::stage::Stage;
 use crate::support::origin::Seen;
-use crate::support::{Gate, Http1, Http2, Req, Response, eventually};
+use crate::support::{Gate, Gateway, Http1, Http2, Req, Response, eventually};
 use crate::world::{World, filled_in, host};
 
 /// Carries a rule out; what went wrong, if something did.
-pub fn perform(world: &World, rule: &Rule, profile: Profile, way: Way) -> Result<(), String> {
+pub fn perform(world: &World, rule: &Rule, profile: Profile, way: Way, stage: Stage) -> Result<(), String> {
+    let Some(nodes) = world.nodes(stage) else {
+        return Ok(());
+    };
     let path = world.path();
     let mut stored = String::new();
     let mut bodies = Vec::new();
@@ -18,11 +22,18 @@ pub fn perform(world: &World, rule: &Rule, profile: Profile, way: Way) -> Result
         let request = written(&step.request, &path, profile);
         let response = world.runtime.block_on(async {
             tokio::time::sleep(step.wait).await;
-            ask(world, way, &request).await
+            let response = ask(nodes.gateway(index), world, way, &request).await;
+            if step.source != Source::Store {
+                nodes.agree(index).await;
+            }
+            response
         });
         let seen = world.seen(&path);
         if step.refreshed {
-            world.runtime.block_on(refreshed(world, &path, profile, way));
+            world.runtime.block_on(async {
+                refreshed(nodes.gateway(index), world, &path, profile, way).await;
+                nodes.agree(index).await;
+            });
         }
         if step.source == Source::Origin && step.request.method != "HEAD" {
             stored.clone_from(&own);
@@ -69,21 +80,20 @@ fn scripted(world: &World, step: &Step) -> Script {
 }
 
 /// The answer; one with status 0 when the connection ended before it.
-async fn ask(world: &World, way: Way, request: &Req) -> Response {
-    let gateway = world.gateway();
+async fn ask(gateway: &Gateway, world: &World, way: Way, request: &Req) -> Response {
     let answer = match way {
         Way::H1 => {
             let mut client = Http1::connect(gateway.address()).await;
             client.try_fetch(request).await.ok()
         }
         Way::H2c => Http2::connect(gateway.h2c()).await.try_fetch(request).await.ok(),
-        Way::H2 => world.tls_client().await.try_fetch(request).await.ok(),
+        Way::H2 => world.tls_client(gateway).await.try_fetch(request).await.ok(),
     };
     answer.unwrap_or_default()
 }
 
 /// Waits for the end of a refresh in the background.
-async fn refreshed(world: &World, path: &str, profile: Profile, way: Way) {
+async fn refreshed(gateway: &Gateway, world: &World, path: &str, profile: Profile, way: Way) {
     eventually("a refresh reaches the origin", async || {
         !world.seen(path).is_empty()
     })
@@ -91,7 +101,7 @@ async fn refreshed(world: &World, path: &str, profile: Profile, way: Way) {
     // Takes what is stored as it is: causes no refresh of its own.
     let look = get().header("Cache-Control", "only-if-cached, max-stale");
     eventually("a refresh is stored", async || {
-        let response = ask(world, way, &written(&look, path, profile)).await;
+        let response = ask(gateway, world, way, &written(&look, path, profile)).await;
         response.x_cache() != "STALE"
     })
     .await;

@@ -2,7 +2,8 @@
 //!
 //! Rules are data (see [`rule`]): a row of requests, what the origin would answer to each, and where the
 //! answer must come from. All of them run at once through one gateway with one scripted origin, each
-//! under a path of its own, for every [`Profile`] that they hold in and every [`Way`] to speak.
+//! under a path of its own, for every [`Profile`] that they hold in, every [`Way`] to speak and every [`Stage`]: with
+//! memory, with Redis alone, and with two gateways that share a Redis.
 //! Staleness is reached through `Age`, `Date` and lifetimes of zero, not by waiting.
 //!
 //! `cargo test --test conformance -- rfc9111_4_2_4` runs the rules of a section.
@@ -14,6 +15,7 @@ mod support;
 mod act;
 mod rule;
 mod rules;
+mod stage;
 mod world;
 
 use std::process::ExitCode;
@@ -22,6 +24,7 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use rule::{Profile, Rule, Way};
+use stage::Stage;
 use world::World;
 
 /// Rules under way at a time: most of their time is waiting for sockets.
@@ -39,8 +42,11 @@ fn main() -> ExitCode {
         let rule = Arc::new(rule);
         for &profile in &rule.profiles {
             for way in Way::ALL {
-                if rule.holds_over(way) {
-                    trials.push(trial(world.clone(), Arc::clone(&rule), profile, way));
+                for stage in Stage::ALL {
+                    if !(rule.holds_over(way) && rule.holds_on(stage)) {
+                        continue;
+                    }
+                    trials.push(trial(world.clone(), Arc::clone(&rule), profile, way, stage));
                 }
             }
         }
@@ -51,10 +57,16 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-fn trial(world: Option<Arc<World>>, rule: Arc<Rule>, profile: Profile, way: Way) -> Trial {
-    let name = format!("{}::{}::{}", profile.name(), way.name(), rule.name);
+fn trial(world: Option<Arc<World>>, rule: Arc<Rule>, profile: Profile, way: Way, stage: Stage) -> Trial {
+    let name = format!(
+        "{}{}::{}::{}",
+        stage.prefix(),
+        profile.name(),
+        way.name(),
+        rule.name
+    );
     Trial::test(name, move || {
         let Some(world) = world else { return Ok(()) };
-        act::perform(&world, &rule, profile, way).map_err(Failed::from)
+        act::perform(&world, &rule, profile, way, stage).map_err(Failed::from)
     })
 }

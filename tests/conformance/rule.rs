@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use crate::stage::Stage;
 use crate::support::origin::Seen;
 use crate::support::{Answer, Req, Response};
 
@@ -126,6 +127,7 @@ pub struct Rule {
     pub profiles: Vec<Profile>,
     pub steps: Vec<Step>,
     way: Option<Way>,
+    one_node: bool,
 }
 
 /// A rule that holds in both profiles of the standard preset, over both protocols.
@@ -135,6 +137,7 @@ pub fn rule(name: &str) -> Rule {
         profiles: vec![Profile::Safe, Profile::StoreSetCookie],
         steps: Vec::new(),
         way: None,
+        one_node: false,
     }
 }
 
@@ -219,6 +222,16 @@ impl Rule {
     pub fn over(mut self, way: Way) -> Self {
         self.way = Some(way);
         self
+    }
+
+    /// It speaks of what one gateway knows: another hears of it by the next lookup that is not fresh.
+    pub fn on_one_node(mut self) -> Self {
+        self.one_node = true;
+        self
+    }
+
+    pub fn holds_on(&self, stage: Stage) -> bool {
+        !(self.one_node && stage == Stage::TwoNodes)
     }
 
     pub fn holds_over(&self, way: Way) -> bool {

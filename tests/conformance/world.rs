@@ -1,4 +1,4 @@
-//! One gateway with one site a profile, and the origin behind all of them.
+//! Gateways with one site a profile, and the origin behind all of them.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::rule::{DATED, NO_DATE, OWN_PATH, Profile, Script};
+use crate::stage::{Nodes, Stage};
 use crate::support::origin::{Reply, Seen};
-use crate::support::{Answer, Certs, Conf, Gateway, Http2, Origin};
+use crate::support::{Answer, Certs, Conf, Gateway, Http2, Origin, Redis};
 
 /// What the origin does for a rule, and what it was asked.
 #[derive(Default)]
@@ -24,8 +25,9 @@ type Cases = Arc<Mutex<HashMap<String, Case>>>;
 
 /// Gateway and origin.
 pub struct World {
-    // Dropped in this order: the gateway first.
-    gateway: Gateway,
+    // Dropped in this order: the gateways first.
+    stages: Vec<(Stage, Option<Nodes>)>,
+    _redis: Option<Redis>,
     _origin: Origin,
     certs: Certs,
     cases: Cases,
@@ -39,13 +41,19 @@ impl World {
         let cases = Cases::default();
         let shared = Arc::clone(&cases);
         let certs = Certs::new();
-        let (origin, gateway) = runtime.block_on(async {
+        let (origin, redis, stages) = runtime.block_on(async {
             let origin = Origin::start(move |seen| react(&shared, seen)).await;
-            let gateway = Gateway::start(conf(&origin, &certs)).await;
-            (origin, gateway)
+            let redis = Redis::start().await;
+            let mut stages = Vec::new();
+            for stage in Stage::ALL {
+                let nodes = Nodes::start(stage, &conf(&origin, &certs), redis.as_ref()).await;
+                stages.push((stage, nodes));
+            }
+            (origin, redis, stages)
         });
         Self {
-            gateway,
+            stages,
+            _redis: redis,
             _origin: origin,
             certs,
             cases,
@@ -54,13 +62,17 @@ impl World {
         }
     }
 
-    pub fn gateway(&self) -> &Gateway {
-        &self.gateway
+    /// The gateways of a stage; `None` when it cannot be set up here.
+    pub fn nodes(&self, stage: Stage) -> Option<&Nodes> {
+        self.stages
+            .iter()
+            .find(|(of, _)| *of == stage)
+            .and_then(|(_, nodes)| nodes.as_ref())
     }
 
     /// A connection that has agreed on HTTP/2 over TLS.
-    pub async fn tls_client(&self) -> Http2 {
-        let port = self.gateway.listener(2).port();
+    pub async fn tls_client(&self, gateway: &Gateway) -> Http2 {
+        let port = gateway.listener(2).port();
         Http2::over(self.certs.connect(port, NAME, &["h2"]).await.unwrap()).await
     }
 

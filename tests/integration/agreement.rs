@@ -94,7 +94,7 @@ impl World {
                           "purge": { "protocols": ["purge", "ban", "nginx_helper", "litespeed"] } },
                         { "hosts": ["blog.example", "*.blog.example"], "origin": "app", "preset": "wordpress",
                           "wordpress": { "write_snooping": "off" },
-                          "cache": { "stale_while_revalidate": "0s" } },
+                          "cache": { "stale_while_revalidate": "0s", "refresh_after_purge": "off" } },
                         { "hosts": ["filtered.example", "*.filtered.example"], "origin": "app",
                           "cache": { "debug_headers": false, "request_directives": "ignore" },
                           "purge": { "protocols": ["purge", "litespeed"] },

@@ -54,6 +54,7 @@ mod partial;
 mod poisoning;
 mod purging;
 mod redis_tier;
+mod refresh;
 mod reload;
 mod snooping;
 mod storing;

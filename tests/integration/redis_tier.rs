@@ -64,6 +64,37 @@ async fn entries_survive_a_restart_in_redis() {
 }
 
 #[tokio::test]
+async fn without_memory_every_hit_comes_from_redis_and_a_herd_is_one_fetch() {
+    let Some(redis) = Redis::start().await else { return };
+    let gate = Gate::new();
+    let origin = Origin::fixed(Answer::fresh("body").after(&gate)).await;
+    let conf = tiered(&origin, &redis.url(0)).with(json!({ "cache": { "memory": "off" } }));
+    let gateway = in_step(conf).await;
+    let clients: Vec<_> = (0..50)
+        .map(|_| {
+            let address = gateway.address();
+            tokio::spawn(async move { Http1::connect(address).await.get("/").await })
+        })
+        .collect();
+    let lookups = [("tier", "memory"), ("result", "miss")];
+    gateway
+        .metric_becomes("popgate_cache_lookups_total", &lookups, |now| now >= 50.0)
+        .await;
+    gate.open();
+    for client in clients {
+        assert_eq!(client.await.unwrap().text(), "body");
+    }
+    gateway.get("/").await.expect(200, "HIT");
+    assert_eq!(origin.count(), 1);
+    assert_eq!(
+        gateway
+            .metric("popgate_cache_entries", &[("tier", "memory")])
+            .await,
+        0.0
+    );
+}
+
+#[tokio::test]
 async fn everything_in_redis_has_a_ttl() {
     let Some(redis) = Redis::start().await else { return };
     let origin = Origin::fixed(Answer::fresh("body").header("Vary", "Accept-Language")).await;

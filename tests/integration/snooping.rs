@@ -30,7 +30,10 @@ async fn wordpress(write: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> (
         }
     }))
     .await;
-    let conf = Conf::origin(&origin).site(json!({ "preset": "wordpress" }));
+    // What a purge hits stays as it is until somebody asks.
+    let conf = Conf::origin(&origin)
+        .site(json!({ "preset": "wordpress" }))
+        .cache(json!({ "refresh_after_purge": "off" }));
     let gateway = Gateway::start(conf).await;
     (origin, gateway)
 }

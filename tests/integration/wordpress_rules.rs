@@ -9,7 +9,12 @@ fn page(inside: &str) -> Answer {
 }
 
 async fn behind(origin: &Origin, rules: serde_json::Value) -> Gateway {
-    Gateway::start(Conf::origin(origin).site(json!({ "preset": "wordpress", "wordpress": rules }))).await
+    let site = json!({
+        "preset": "wordpress",
+        "wordpress": rules,
+        "cache": { "refresh_after_purge": "off" },
+    });
+    Gateway::start(Conf::origin(origin).site(site)).await
 }
 
 fn echo(seen: &Seen) -> Reply {

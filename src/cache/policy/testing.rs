@@ -35,5 +35,6 @@ pub(crate) fn standard() -> SiteCache {
         debug_headers: true,
         leak_check: 0,
         leak_pass: Duration::from_secs(600),
+        refresh_after_purge: None,
     }
 }

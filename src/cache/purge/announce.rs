@@ -108,6 +108,7 @@ impl PurgeLog {
             Ok(()) => Reached::Reached,
             Err(error) => {
                 tracing::debug!(%error, "purges wait for redis");
+                self.tell_applied();
                 Reached::Unreachable
             }
         }

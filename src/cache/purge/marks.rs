@@ -158,9 +158,14 @@ impl Marks {
 
     /// What the purges say about an entry.
     pub(super) fn verdict(&self, entry: &Entry) -> Verdict {
+        self.verdict_on(&Subject::of(entry))
+    }
+
+    /// What they say about anything.
+    pub(super) fn verdict_on(&self, subject: &Subject<'_>) -> Verdict {
         let mut verdict = Verdict::Valid;
-        self.each(&Subject::of(entry), |_, mark| {
-            verdict = verdict.and(mark.verdict(entry.seq));
+        self.each(subject, |_, mark| {
+            verdict = verdict.and(mark.verdict(subject.seq));
         });
         verdict
     }

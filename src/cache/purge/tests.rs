@@ -64,6 +64,38 @@ fn id(text: &str) -> StreamId {
 }
 
 #[test]
+fn purges_are_told_of_once_they_have_their_place() {
+    use futures::FutureExt as _;
+    let told = |log: &PurgeLog| log.applied().now_or_never().is_some();
+    let alone = log_with(10, false, &clock());
+    assert!(!told(&alone));
+    alone.purge(&url(1));
+    alone.purge(&url(2));
+    assert!(told(&alone) && !told(&alone));
+    let shared = log_with(10, true, &clock());
+    shared.purge(&url(1));
+    assert!(!told(&shared), "it has none in the stream yet");
+    let record = |by| Record {
+        by,
+        ..Record::unknown()
+    };
+    shared.apply_record(id("100-0"), &record(shared.id));
+    assert!(!told(&shared), "it was told of when it was announced");
+    shared.apply_record(id("100-1"), &record(shared.id.wrapping_add(1)));
+    assert!(told(&shared));
+}
+
+#[test]
+fn a_subject_is_hit_as_an_entry_would_be() {
+    let log = log_with(10, false, &clock());
+    let before = entry(1, log.head());
+    log.purge(&url(1));
+    assert!(log.is_hit(&Subject::of(&before)));
+    assert!(!log.is_hit(&Subject::of(&entry(1, log.head()))));
+    assert!(!log.is_hit(&Subject::of(&entry(2, before.seq))));
+}
+
+#[test]
 fn a_log_of_its_own_starts_at_the_present_and_is_in_step() {
     let clock = clock();
     let log = log_with(10, false, &clock);

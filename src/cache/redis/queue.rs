@@ -1,6 +1,6 @@
-//! Writes that wait for Redis: bounded in number and in bytes.
+//! Writes that wait for Redis: bounded in number and in bytes. Until one is carried out, reads of its slot find it here.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use parking_lot::Mutex;
 use prometheus::IntGauge;
@@ -22,17 +22,28 @@ pub(super) struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    items: VecDeque<(KeyHash, Write)>,
+    items: VecDeque<Item>,
+    /// The last write of each slot, with its number.
+    last: HashMap<KeyHash, (u64, Write)>,
+    number: u64,
     /// Waiting and taken.
     count: usize,
     bytes: u64,
+}
+
+/// A write that waits.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub(super) slot: KeyHash,
+    pub(super) write: Write,
+    number: u64,
 }
 
 /// Writes taken from the queue; they count as its own until this is dropped.
 #[derive(Debug)]
 pub(super) struct Batch<'a> {
     queue: &'a Queue,
-    items: Vec<(KeyHash, Write)>,
+    items: Vec<Item>,
 }
 
 impl Queue {
@@ -54,13 +65,22 @@ impl Queue {
         if state.count >= self.count_max || bytes > self.bytes_max {
             return false;
         }
-        state.items.push_back((slot, write));
+        state.number += 1;
+        let number = state.number;
+        state.last.insert(slot, (number, write.clone()));
+        state.items.push_back(Item { slot, write, number });
         state.count += 1;
         state.bytes = bytes;
         self.show(&state);
         drop(state);
         self.filled.notify_one();
         true
+    }
+
+    /// What the slot will hold once all writes are carried out; `None` when none of them is for it.
+    pub(super) fn pending(&self, slot: KeyHash) -> Option<Write> {
+        let state = self.state.lock();
+        state.last.get(&slot).map(|(_, write)| write.clone())
     }
 
     /// Waits for writes and takes up to `most` of them.
@@ -102,7 +122,7 @@ impl Queue {
 }
 
 impl Batch<'_> {
-    pub(super) fn items(&self) -> &[(KeyHash, Write)] {
+    pub(super) fn items(&self) -> &[Item] {
         &self.items
     }
 }
@@ -110,9 +130,16 @@ impl Batch<'_> {
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
         let mut state = self.queue.state.lock();
-        for (_, write) in &self.items {
+        for item in &self.items {
             state.count -= 1;
-            state.bytes = state.bytes.saturating_sub(write.weight() as u64);
+            state.bytes = state.bytes.saturating_sub(item.write.weight() as u64);
+            if state
+                .last
+                .get(&item.slot)
+                .is_some_and(|(number, _)| *number == item.number)
+            {
+                state.last.remove(&item.slot);
+            }
         }
         self.queue.show(&state);
         if state.count == 0 {
@@ -124,6 +151,7 @@ impl Drop for Batch<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::memory::Alias;
 
     fn queue(count: usize, bytes: u64) -> Queue {
         Queue::new(count, bytes, IntGauge::new("queued", "Waiting.").unwrap())
@@ -158,6 +186,30 @@ mod tests {
         assert_eq!(queue.len(), 0);
         queue.idle().await;
         assert!(queue.push(KeyHash(3), Write::Delete, 64));
+    }
+
+    #[tokio::test]
+    async fn the_last_write_of_a_slot_is_seen_until_it_is_carried_out() {
+        let queue = queue(10, 1000);
+        let alias = |slot| {
+            Write::Alias(Alias {
+                slot: KeyHash(slot),
+                dead_at: std::time::UNIX_EPOCH,
+            })
+        };
+        let seen = || match queue.pending(KeyHash(1)) {
+            Some(Write::Alias(alias)) => Some(alias.slot),
+            _ => None,
+        };
+        assert!(queue.push(KeyHash(1), alias(7), 64));
+        let first = queue.take(1).await;
+        assert!(queue.push(KeyHash(1), alias(8), 64));
+        assert_eq!(seen(), Some(KeyHash(8)));
+        drop(first);
+        assert_eq!(seen(), Some(KeyHash(8)));
+        drop(queue.take(1).await);
+        assert_eq!(seen(), None);
+        assert!(queue.state.lock().last.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

@@ -104,6 +104,17 @@ impl Tiered {
         self.log.hits(subject, entry)
     }
 
+    /// Whether a purge hits `subject`.
+    #[must_use]
+    pub fn is_purged(&self, subject: &Subject<'_>) -> bool {
+        self.log.is_hit(subject)
+    }
+
+    /// Waits until a purge has been applied since the last time this was waited for. For one who waits.
+    pub async fn purged(&self) {
+        self.log.applied().await;
+    }
+
     /// Notes that an answer under this key was not stored.
     pub fn refused(&self, root: KeyHash, refusal: Refusal) {
         self.refusals.note(root, refusal);

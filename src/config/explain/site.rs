@@ -144,6 +144,14 @@ fn cache(out: &mut String, cache: &SiteCache) {
         ),
     };
     row(out, "leaks", &leaks);
+    let refreshed = match cache.refresh_after_purge {
+        None => "nothing".to_owned(),
+        Some(refresh) => format!(
+            "the {} hottest URLs of a purge, {} at a time",
+            refresh.urls, refresh.concurrent
+        ),
+    };
+    row(out, "refreshed", &refreshed);
     if cache.store_set_cookie {
         row(out, "insecure", "answers with Set-Cookie are stored");
     }

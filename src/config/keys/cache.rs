@@ -9,9 +9,10 @@ pub static CACHE: Table = Table {
     keys: &[
         key(
             "memory",
-            size(MIB, TIB),
+            Either(&[Word("off"), size(MIB, TIB)]),
             Value("256MiB"),
-            "Bytes of the memory tier; keys and headers are counted.",
+            "Bytes of the memory tier; keys and headers are counted. `off`: every hit comes from Redis, which must be given then; \
+             each costs a way there and back.",
         ),
         key(
             "redis",

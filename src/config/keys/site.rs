@@ -201,5 +201,34 @@ pub static SITE_CACHE: Table = Table {
             Value("10m"),
             "How long requests for such a page pass the cache.",
         ),
+        key(
+            "refresh_after_purge",
+            Either(&[Word("off"), REFRESHED, Map(&REFRESH_AFTER_PURGE)]),
+            Told("`off`; `wordpress`: `32`"),
+            "After a purge so many of the hottest purged URLs are fetched in the background, most requested first. \
+             Fetching pauses while the origin is slow, fails or has requests waiting.",
+        ),
+    ],
+};
+
+const REFRESHED: Kind = integer(1, 1000);
+
+/// `sites[].cache.refresh_after_purge` as a mapping.
+pub static REFRESH_AFTER_PURGE: Table = Table {
+    name: "sites[].cache.refresh_after_purge",
+    doc: "What is fetched again after a purge, when it needs more than a number of URLs.",
+    keys: &[
+        key(
+            "urls",
+            REFRESHED,
+            Value("32"),
+            "Most URLs of a purge that are fetched, and most that wait for it.",
+        ),
+        key(
+            "concurrent",
+            integer(1, 64),
+            Value("2"),
+            "Most fetches at a time.",
+        ),
     ],
 };

@@ -12,7 +12,7 @@ use super::redis;
 pub(super) fn cache(root: &Map<'_>, kv: &Kv) -> Cache {
     let map = root.map("cache", &CACHE);
     let cache = Cache {
-        memory: map.size("memory"),
+        memory: memory(&map),
         redis: map.field("redis").and_then(|field| redis_tier(&map, &field)),
         object_max: map.size("object_max"),
         lock_wait: map.duration("lock_wait"),
@@ -22,7 +22,17 @@ pub(super) fn cache(root: &Map<'_>, kv: &Kv) -> Cache {
         purges_max: map.count("purges_max"),
         purge_log: purge_log(&map, kv),
     };
-    if cache.object_max > cache.memory
+    if cache.memory == 0 {
+        if cache.redis.is_none()
+            && map.field("redis").is_none()
+            && let Some(field) = map.field("memory")
+        {
+            field.error(
+                "nothing would be stored anywhere",
+                "give `redis`, or a size for `memory`; to store nothing for a site write `cache: off` there",
+            );
+        }
+    } else if cache.object_max > cache.memory
         && let Some(field) = map.field("object_max").or_else(|| map.field("memory"))
     {
         field.warn(
@@ -35,6 +45,15 @@ pub(super) fn cache(root: &Map<'_>, kv: &Kv) -> Cache {
         );
     }
     cache
+}
+
+/// Zero for none.
+fn memory(map: &Map<'_>) -> u64 {
+    let off = map
+        .field("memory")
+        .and_then(|field| field.word())
+        .is_some_and(|word| matches!(word, "off" | "false"));
+    if off { 0 } else { map.size("memory") }
 }
 
 /// Beside the embedded store, whose folder is kept and is one process' own.

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use super::super::model::{Preset, RequestDirectives, SiteCache};
+use super::super::keys::REFRESH_AFTER_PURGE;
+use super::super::model::{Preset, RefreshAfterPurge, RequestDirectives, SiteCache};
 use super::super::reader::Map;
 use super::super::value::integer;
+use super::super::yaml::Value;
 
 /// Defaults that depend on the preset.
 struct Defaults {
@@ -13,6 +15,7 @@ struct Defaults {
     stale_if_error: Duration,
     request_directives: RequestDirectives,
     leak_check: u32,
+    refreshes: bool,
 }
 
 fn defaults(preset: Preset) -> Defaults {
@@ -24,6 +27,7 @@ fn defaults(preset: Preset) -> Defaults {
             stale_if_error: Duration::ZERO,
             request_directives: RequestDirectives::Honour,
             leak_check: 0,
+            refreshes: false,
         },
         Preset::Wordpress => Defaults {
             ttl: Duration::from_secs(300),
@@ -31,6 +35,7 @@ fn defaults(preset: Preset) -> Defaults {
             stale_if_error: DAY,
             request_directives: RequestDirectives::Ignore,
             leak_check: 1000,
+            refreshes: true,
         },
     }
 }
@@ -48,6 +53,33 @@ fn leak_check(map: &Map<'_>, default: u32) -> u32 {
     one_in
         .and_then(|one_in| u32::try_from(one_in).ok())
         .unwrap_or(default)
+}
+
+/// What is fetched again after a purge.
+fn refresh_after_purge(map: &Map<'_>, by_default: bool) -> Option<RefreshAfterPurge> {
+    const NAME: &str = "refresh_after_purge";
+    let field = map.field(NAME);
+    let inner = match &field {
+        Some(field) if matches!(field.value(), Value::Map(_)) => field.map(&REFRESH_AFTER_PURGE),
+        _ => map.absent(NAME, &REFRESH_AFTER_PURGE),
+    };
+    let mut refresh = RefreshAfterPurge {
+        urls: inner.count("urls"),
+        concurrent: inner.count("concurrent"),
+    };
+    let Some(field) = field else {
+        return by_default.then_some(refresh);
+    };
+    match field.value() {
+        Value::Map(_) => {}
+        _ if field.word().is_some_and(|word| matches!(word, "off" | "false")) => return None,
+        _ => {
+            if let Some(urls) = field.parse(|text| integer(text, 1, 1000)) {
+                refresh.urls = usize::try_from(urls).unwrap_or(refresh.urls);
+            }
+        }
+    }
+    Some(refresh)
 }
 
 /// How a site is cached.
@@ -70,6 +102,7 @@ pub(super) fn site_cache(map: &Map<'_>, preset: Preset) -> SiteCache {
         debug_headers: map.flag("debug_headers"),
         leak_check: leak_check(map, defaults.leak_check),
         leak_pass: map.duration("leak_pass"),
+        refresh_after_purge: refresh_after_purge(map, defaults.refreshes),
     };
     if cache.store_set_cookie
         && let Some(field) = map.field("insecure_store_set_cookie")

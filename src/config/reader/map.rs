@@ -188,6 +188,13 @@ impl<'r> Map<'r> {
     pub(crate) fn size(&self, name: &str) -> u64 {
         let read = self.read(name, |kind, text| {
             let bytes = value::size(text)?;
+            let kind = match kind {
+                Kind::Either(kinds) => kinds
+                    .iter()
+                    .find(|kind| matches!(kind, Kind::Size { .. }))
+                    .unwrap_or(kind),
+                kind => kind,
+            };
             match *kind {
                 Kind::Size { min, max } if !(min..=max).contains(&bytes) => Err(Wrong::new(
                     format!("{} is out of range", quoted(text)),

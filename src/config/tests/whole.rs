@@ -153,6 +153,7 @@ fn the_defaults_are_those_the_model_promises() {
         (seconds(30), seconds(30))
     );
     assert_eq!(config.timeouts.upgraded, seconds(3600));
+    assert_eq!(config.timeouts.linger, seconds(5));
     let log = Log {
         access: AccessLog::Off,
         level: "info".into(),

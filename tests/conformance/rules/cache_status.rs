@@ -89,6 +89,7 @@ pub fn rules() -> Vec<Rule> {
             )
             .and(|done| assert!(!done.response.cache_status().contains("hit"))),
         rule("rfc9211_2_5_a_bypass_becomes_storable_again")
+            .on_one_node()
             .fill(cc("no-store"))
             .fill(fresh())
             .says("stored")

@@ -62,6 +62,7 @@ pub fn rules() -> Vec<Rule> {
             )
             .step(get(), not_modified(&[]), Source::Validated),
         rule("rfc9111_4_3_5_head_that_shows_another_answer_makes_a_fresh_one_stale")
+            .on_one_node()
             .fill(fresh().header("ETag", "\"v1\""))
             .step(
                 method("HEAD").header("Cache-Control", "no-cache"),
@@ -71,6 +72,7 @@ pub fn rules() -> Vec<Rule> {
             .step(get(), fresh().header("ETag", "\"v2\""), Source::Origin)
             .origin_saw("If-None-Match", Some("\"v1\"")),
         rule("rfc9111_4_3_5_head_that_forbids_storing_takes_the_stored_answer_away")
+            .on_one_node()
             .fill(stale("max-age=3600"))
             .step(
                 method("HEAD"),

@@ -38,7 +38,11 @@ fn plugin(seen: &Seen, n: usize) -> Answer {
 async fn wordpress() -> Stored {
     let origin = Origin::start(numbered(|n, seen| plugin(seen, n))).await;
     // What the plugin says is looked at here, not what the write shows.
-    let site = json!({ "preset": "wordpress", "wordpress": { "write_snooping": "off" } });
+    let site = json!({
+        "preset": "wordpress",
+        "wordpress": { "write_snooping": "off" },
+        "cache": { "refresh_after_purge": "off" },
+    });
     let gateway = Gateway::start(Conf::origin(&origin).site(site)).await;
     Stored { origin, gateway }
 }

@@ -35,6 +35,7 @@ fn site() -> SiteCache {
         debug_headers: true,
         leak_check: 0,
         leak_pass: Duration::from_secs(600),
+        refresh_after_purge: None,
     }
 }
 
