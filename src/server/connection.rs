@@ -1,6 +1,7 @@
 //! The life of one client connection: PROXY header, TLS, protocol choice, then request after request.
 
 mod h1;
+mod h2;
 mod patience;
 
 use std::io;
@@ -10,19 +11,19 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use ipnet::IpNet;
-use pingora_core::apps::{HttpServerApp, ServerApp as _};
+use pingora_core::apps::HttpServerApp;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
 use super::drain::{InFlight, Lifecycle};
-use super::h2::H2Server;
 use super::head::HeadLimits;
 use super::lane::Lane;
 use super::proxy_header::{self, ProxyHeader};
 use super::stream::{ClientStream, Transport};
 use crate::config::ClientTimeouts;
+use crate::server::h2::H2Server;
 use crate::server::linger::Lingering;
 use crate::telemetry::Metrics;
 
@@ -92,7 +93,7 @@ pub async fn serve<A: HttpServerApp + Send + Sync + 'static>(
     shared.metrics.connections.inc();
     let opening = tokio::time::timeout(terms.timeouts.handshake, open(tcp, peer, &terms)).await;
     match opening {
-        Ok(Ok(Some((stream, true)))) => serve_h2(stream, &terms, &shared).await,
+        Ok(Ok(Some((stream, true)))) => h2::serve(stream, &terms, &shared).await,
         Ok(Ok(Some((stream, false)))) => h1::serve(stream, &terms, &shared).await,
         Ok(Ok(None)) => {}
         Ok(Err(failed)) => {
@@ -205,17 +206,4 @@ async fn read_preface(tcp: &mut TcpStream, ahead: &mut BytesMut) -> io::Result<b
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }
-}
-
-async fn serve_h2<A>(stream: ClientStream, terms: &Terms, shared: &Shared<A>) {
-    shared
-        .metrics
-        .connections_total
-        .with_label_values(&["accepted"])
-        .inc();
-    let _flight = shared.in_flight.enter();
-    let server = Arc::clone(&terms.h2);
-    server
-        .process_new(Box::new(stream), &shared.life.shutdown())
-        .await;
 }

@@ -13,6 +13,8 @@ mod h2;
 mod report;
 mod write;
 
+pub use h2::Offered;
+
 use std::net::IpAddr;
 
 use bytes::{Bytes, BytesMut};

@@ -93,3 +93,44 @@ async fn a_large_body_over_http2_comes_whole() {
     let client = Http2::connect(gateway.h2c()).await;
     assert!(client.fetch(&Req::get("/")).await.body == body);
 }
+
+#[tokio::test]
+async fn hits_are_answered_while_another_stream_of_the_connection_waits_for_its_client() {
+    let large = vec![b'x'; 1_000_000];
+    let (_origin, gateway) = warm(page(large.clone()), json!({})).await;
+    let client = Http2::connect(gateway.h2c()).await;
+    // Its window is full, and it reads nothing.
+    let (slow, _) = client.begin(&Req::get("/"), true).await.unwrap();
+    let slow = soon("a head", slow).await.unwrap();
+    let head = client.fetch(&Req::new("HEAD", "/")).await;
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    let slow = soon("a body", http2::collect(slow)).await.unwrap();
+    assert!(slow.body == large);
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_is_given_up_after_the_write_timeout() {
+    let log = json!({ "log": { "access": "@DIR@/access.log" }, "timeouts": { "write": "200ms" } });
+    let (_origin, gateway) = warm(page(vec![b'x'; 1_000_000]), log).await;
+    let client = Http2::connect(gateway.h2c()).await;
+    let (slow, _) = client.begin(&Req::get("/"), true).await.unwrap();
+    let _unread = soon("a head", slow).await.unwrap();
+    let file = gateway.folder().join("access.log");
+    eventually("a line about it", async || {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        text.contains("\"protocol\":\"HTTP/2.0\"") && text.contains("WriteError")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_without_streams_is_closed_after_the_keep_alive_timeout() {
+    let (_origin, gateway) = warm(page("body"), json!({ "timeouts": { "keepalive": "300ms" } })).await;
+    let client = Http2::connect(gateway.h2c()).await;
+    for target in ["/", "/other", "/"] {
+        assert_eq!(client.get(target).await.status, 200);
+    }
+    gateway
+        .metric_becomes("popgate_connections", &[], |now| now == 0.0)
+        .await;
+}
