@@ -179,6 +179,7 @@ fn entry(number: u128, now: SystemTime) -> Entry {
         tags: Box::default(),
         wire: Default::default(),
         searched: Searched::default(),
+        superseded: Default::default(),
     }
 }
 

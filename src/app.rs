@@ -339,8 +339,7 @@ fn redis_link(cache: &model::Cache, metrics: &Arc<Metrics>) -> Result<Option<Arc
     let Some(redis) = &cache.redis else {
         return Ok(None);
     };
-    let link = RedisLink::new(&redis.target, "cache", redis.timeout, Arc::clone(metrics))?;
-    Ok(Some(link))
+    Ok(Some(crate::cache::redis::link(redis, metrics)?))
 }
 
 fn admin_token(config: &Config) -> Result<Option<Arc<Token>>, AppError> {

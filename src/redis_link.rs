@@ -21,8 +21,8 @@ mod dedicated;
 mod supervise;
 mod target;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
@@ -99,6 +99,8 @@ struct Shared {
 pub struct RedisLink {
     shared: Arc<Shared>,
     supervisor: AbortHandle,
+    /// Who hears the push messages of [`RedisLink::with_broadcast`].
+    listener: Arc<OnceLock<PushHandler>>,
 }
 
 impl std::fmt::Debug for RedisLink {
@@ -130,7 +132,13 @@ impl RedisLink {
         timeout: Duration,
         metrics: Arc<Metrics>,
     ) -> Result<Arc<Self>, RedisLinkError> {
-        Self::start(Connector::new(target)?, use_name, timeout, metrics)
+        Self::start(
+            Connector::new(target)?,
+            use_name,
+            timeout,
+            metrics,
+            Arc::default(),
+        )
     }
 
     /// As [`RedisLink::new`], with the server told to report changes of the keys that were read
@@ -147,11 +155,41 @@ impl RedisLink {
         on_push: PushHandler,
     ) -> Result<Arc<Self>, RedisLinkError> {
         Self::start(
-            Connector::new(target)?.tracking(on_push),
+            Connector::new(target)?.tracking(on_push, Vec::new()),
             use_name,
             timeout,
             metrics,
+            Arc::default(),
         )
+    }
+
+    /// As [`RedisLink::new`], with the server told to report what other connections change under the keys that
+    /// begin with one of `prefixes` (`CLIENT TRACKING` in broadcast mode), whether they were read or not.
+    /// [`RedisLink::listen`] says who hears it.
+    ///
+    /// # Errors
+    /// As [`RedisLink::new`].
+    pub fn with_broadcast(
+        target: &RedisTarget,
+        use_name: &'static str,
+        timeout: Duration,
+        metrics: Arc<Metrics>,
+        prefixes: Vec<String>,
+    ) -> Result<Arc<Self>, RedisLinkError> {
+        let listener = Arc::<OnceLock<PushHandler>>::default();
+        let hears = Arc::clone(&listener);
+        let on_push = Arc::new(move |push: &PushInfo| {
+            if let Some(hear) = hears.get() {
+                hear(push);
+            }
+        });
+        let connector = Connector::new(target)?.tracking(on_push, prefixes);
+        Self::start(connector, use_name, timeout, metrics, listener)
+    }
+
+    /// From now on `on_push` hears the messages of [`RedisLink::with_broadcast`]. Only the first one does.
+    pub fn listen(&self, on_push: PushHandler) {
+        let _ = self.listener.set(on_push);
     }
 
     fn start(
@@ -159,6 +197,7 @@ impl RedisLink {
         use_name: &'static str,
         timeout: Duration,
         metrics: Arc<Metrics>,
+        listener: Arc<OnceLock<PushHandler>>,
     ) -> Result<Arc<Self>, RedisLinkError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| RedisLinkError::NoRuntime)?;
         let shared = Arc::new(Shared {
@@ -176,7 +215,11 @@ impl RedisLink {
         });
         shared.gauge(false);
         let supervisor = runtime.spawn(supervise::run(Arc::clone(&shared))).abort_handle();
-        Ok(Arc::new(Self { shared, supervisor }))
+        Ok(Arc::new(Self {
+            shared,
+            supervisor,
+            listener,
+        }))
     }
 
     /// Sends one command. `op` labels `popgate_redis_errors_total`.

@@ -305,6 +305,7 @@ fn object(slot: KeyHash, frame: &Bytes, reader: &mut Reader<'_>) -> Result<Entry
         tags,
         wire: Wire::default(),
         searched: Searched::foreign(),
+        superseded: Default::default(),
     })
 }
 
@@ -372,6 +373,7 @@ fn vary(reader: &mut Reader<'_>) -> Result<VaryNames, CodecError> {
     Ok(VaryNames {
         names,
         dead_at: time(dead_at),
+        superseded: Default::default(),
     })
 }
 

@@ -3,7 +3,7 @@
 //! Bodies are one `Bytes`, so that a hit shares it instead of copying. Headers are what the origin
 //! sent, without hop-by-hop fields. Times are wall clock, taken once when the response arrived.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -84,6 +84,8 @@ pub struct Entry {
     pub wire: Wire,
     /// How far the purge log has been searched for purges that hit this entry, in vain.
     pub searched: Searched,
+    /// Whether another popgate has stored something else in its slot.
+    pub superseded: Superseded,
 }
 
 /// A note of the purge log in an entry, so that it is searched once per purge and not once per hit. It is
@@ -132,6 +134,44 @@ impl Clone for Searched {
         }
     }
 }
+
+/// A note at what lies in memory: another popgate has stored something else in its slot since, and Redis is looked
+/// at before it is used. It is this process' own, no part of the value, and goes nowhere with it.
+#[derive(Debug, Default)]
+pub struct Superseded(AtomicBool);
+
+impl Superseded {
+    /// Whether it is noted.
+    #[must_use]
+    pub fn is(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Notes it; false when it was noted already.
+    pub fn note(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
+
+    /// Takes the note away.
+    pub fn clear(&self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+impl Clone for Superseded {
+    /// A copy is another value, of which nothing is known.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Superseded {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Superseded {}
 
 impl Entry {
     /// Whether it takes the place of `other` in its slot: fetched after a later purge, or later.

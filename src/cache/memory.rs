@@ -5,6 +5,7 @@
 //! popular) lies in Redis, one short read away.
 
 mod compact;
+mod others;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +19,7 @@ use moka::notification::RemovalCause;
 use moka::policy::EvictionPolicy;
 use prometheus::{IntCounter, IntGauge};
 
-use super::entry::Entry;
+use super::entry::{Entry, Superseded};
 use super::key::KeyHash;
 use super::policy::reuse::DISCONNECTED_MAX;
 use super::policy::vary::{language_slot, preferred_language};
@@ -46,6 +47,8 @@ pub struct VaryNames {
     pub names: Box<[HeaderName]>,
     /// When the last response they lead to is dead.
     pub dead_at: SystemTime,
+    /// Whether another popgate has written one since.
+    pub superseded: Superseded,
 }
 
 /// Where else a response is found: by its language alone.
@@ -75,6 +78,8 @@ pub struct Place {
     pub slot: KeyHash,
     /// The response, if it is there.
     pub entry: Option<Arc<Entry>>,
+    /// Whether another popgate has replaced what led here.
+    pub superseded: bool,
 }
 
 /// When an entry is of no use to anybody: its windows are over, it is too old to stand in for an origin
@@ -157,19 +162,24 @@ impl Memory {
         match self.cache.get(&root) {
             Some(Slot::Object(entry)) => Place {
                 slot: root,
+                superseded: entry.superseded.is(),
                 entry: Some(entry),
             },
             Some(Slot::Vary(vary)) => {
                 let slot = (self.variant)(root, &vary.names, request);
                 let by_language = || self.aliased(alias_for(root, &vary.names, request)?);
+                let entry = self.object(slot).or_else(by_language);
                 Place {
                     slot,
-                    entry: self.object(slot).or_else(by_language),
+                    superseded: vary.superseded.is()
+                        || entry.as_ref().is_some_and(|entry| entry.superseded.is()),
+                    entry,
                 }
             }
             Some(Slot::Alias(_)) | None => Place {
                 slot: root,
                 entry: None,
+                superseded: false,
             },
         }
     }
@@ -320,9 +330,11 @@ fn weight(slot: &Slot) -> usize {
 fn is_newer(new: &Slot, old: &Slot) -> bool {
     match (new, old) {
         (Slot::Object(new), Slot::Object(old)) => new.is_newer_than(old),
-        (Slot::Vary(new), Slot::Vary(old)) => new.dead_at > old.dead_at,
+        (Slot::Vary(new), Slot::Vary(old)) => {
+            new.dead_at > old.dead_at || (old.superseded.is() && new.names != old.names)
+        }
         (Slot::Alias(new), Slot::Alias(old)) => new.dead_at > old.dead_at,
-        _ => false,
+        (_, old) => old.superseded().is_some_and(Superseded::is),
     }
 }
 

@@ -7,6 +7,7 @@
 //! Values lie under `<prefix>o:<slot in hex>` and always carry a TTL.
 
 mod flight;
+mod news;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use crate::telemetry::metrics::Metrics;
 use queue::Queue;
 
 pub(super) use flight::Flights;
+pub use news::{Names, News, link};
 
 /// Writes sent to Redis at once.
 const BATCH: usize = 32;
@@ -57,8 +59,10 @@ pub enum Write {
     Vary(Arc<VaryNames>),
     /// Where a response is found by its language.
     Alias(Alias),
-    /// Removal of whatever is there.
+    /// Removal of whatever is there and is of no use.
     Delete,
+    /// Removal of what is no longer good, wherever a copy of it lies.
+    Withdraw,
 }
 
 impl Write {
@@ -67,7 +71,7 @@ impl Write {
         match self {
             Self::Object(entry) => entry.weight(),
             Self::Vary(vary) => 64 + vary.names.len() * 64,
-            Self::Alias(_) | Self::Delete => 64,
+            Self::Alias(_) | Self::Delete | Self::Withdraw => 64,
         }
     }
 }
@@ -78,7 +82,7 @@ pub struct RedisTier {
     link: Arc<RedisLink>,
     log: Arc<PurgeLog>,
     clock: Clock,
-    prefix: String,
+    names: Names,
     object_max: u64,
     ttl_max: Duration,
     queue: Queue,
@@ -110,7 +114,7 @@ impl RedisTier {
             link,
             log,
             clock,
-            prefix: format!("{}o:", config.prefix),
+            names: Names::new(&config.prefix),
             object_max: config.object_max,
             ttl_max: config.ttl_max,
             queue: Queue::new(
@@ -145,7 +149,7 @@ impl RedisTier {
             Write::Object(entry) => Answer::Found(Slot::Object(entry)),
             Write::Vary(vary) => Answer::Found(Slot::Vary(vary)),
             Write::Alias(alias) => Answer::Found(Slot::Alias(alias)),
-            Write::Delete => Answer::Miss,
+            Write::Delete | Write::Withdraw => Answer::Miss,
         })
     }
 
@@ -218,7 +222,7 @@ impl RedisTier {
             // What lies there is older than what could not be written.
             Write::Object(entry) if entry.body.len() as u64 > self.object_max => {
                 self.drop_one("too_large");
-                Write::Delete
+                Write::Withdraw
             }
             write => write,
         };
@@ -262,13 +266,14 @@ impl RedisTier {
             Write::Vary(vary) => (codec::encode_vary(slot, vary), vary.dead_at),
             Write::Alias(alias) => (codec::encode_alias(slot, alias), alias.dead_at),
             Write::Delete => return self.delete(slot).await,
+            Write::Withdraw => return self.withdraw(slot).await,
         };
         let Some(seconds) = self.ttl(dead_at) else { return };
         match frame {
             Ok(frame) if frame.len() as u64 <= self.object_max => self.set(slot, &frame, seconds).await,
             _ => {
                 self.drop_one("too_large");
-                self.delete(slot).await;
+                self.withdraw(slot).await;
             }
         }
     }
@@ -289,6 +294,25 @@ impl RedisTier {
         self.judge(self.link.query::<Value>("delete", &command).await);
     }
 
+    /// Deletes a slot and lets the other popgates drop their copies.
+    async fn withdraw(&self, slot: KeyHash) {
+        // In a cluster nobody hears of it, and the two keys may lie on two servers.
+        if self.link.is_cluster() {
+            return self.delete(slot).await;
+        }
+        let removed = self.names.removed(slot);
+        let mut tell = redis::cmd("SET");
+        tell.arg(&removed).arg("").arg("PX").arg(1);
+        let mut tidy = redis::cmd("UNLINK");
+        tidy.arg(&removed);
+        // What lies there goes even where the other key is forbidden.
+        let _ = tokio::join!(
+            self.link.query::<Value>("set", &tell),
+            self.link.query::<Value>("delete", &tidy),
+            self.delete(slot)
+        );
+    }
+
     fn judge(&self, answer: Result<Value, LinkError>) {
         match answer {
             Ok(_) => {}
@@ -307,7 +331,12 @@ impl RedisTier {
         self.dropped.with_label_values(&[reason]).inc();
     }
 
+    /// How slots are named.
+    pub(super) fn names(&self) -> &Names {
+        &self.names
+    }
+
     fn name(&self, slot: KeyHash) -> String {
-        format!("{}{slot}", self.prefix)
+        self.names.value(slot)
     }
 }

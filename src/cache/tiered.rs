@@ -8,6 +8,7 @@
 
 mod examine;
 mod found;
+mod others;
 mod renew;
 #[cfg(test)]
 mod tests;
@@ -18,10 +19,10 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use http::{HeaderMap, HeaderName};
-use prometheus::IntCounter;
+use prometheus::{IntCounter, IntCounterVec};
 
 use super::codec;
-use super::entry::{Entry, PurgeSeq, Searched, Times};
+use super::entry::{Entry, PurgeSeq, Searched, Superseded, Times};
 use super::key::KeyHash;
 use super::memory::{self, Alias, Memory, Slot, VariantFn, VaryNames};
 use super::purge::{Proof, PurgeId, PurgeLog, PurgeReport, PurgeRequest, Reached, Verdict};
@@ -57,7 +58,7 @@ pub struct Stats {
 /// The cache.
 #[derive(Debug)]
 pub struct Tiered {
-    parts: ArcSwap<Parts>,
+    parts: Arc<ArcSwap<Parts>>,
     /// Tells [`Tiered::run`] that the parts are others.
     renewed: tokio::sync::watch::Sender<()>,
     variant: VariantFn,
@@ -67,6 +68,7 @@ pub struct Tiered {
     clock: Clock,
     hit: IntCounter,
     miss: IntCounter,
+    superseded: IntCounterVec,
 }
 
 /// What another configuration replaces.
@@ -103,13 +105,13 @@ impl Tiered {
         let lookups = |result| metrics.cache_lookups.with_label_values(&["memory", result]);
         let redis = Redis::new(pop, config, link, &log, &clock, metrics);
         let memory = Arc::new(Memory::new(config.memory, variant, clock.clone(), metrics));
-        Arc::new(Self {
-            parts: ArcSwap::from_pointee(Parts {
+        let tiered = Arc::new(Self {
+            parts: Arc::new(ArcSwap::from_pointee(Parts {
                 memory,
                 former: Weak::new(),
                 redis,
                 pop: pop.to_owned(),
-            }),
+            })),
             renewed: tokio::sync::watch::Sender::new(()),
             variant,
             log,
@@ -118,22 +120,29 @@ impl Tiered {
             clock,
             hit: lookups("hit"),
             miss: lookups("miss"),
-        })
+            superseded: metrics.cache_superseded.clone(),
+        });
+        tiered.listen();
+        tiered
     }
 
     /// The response in memory, if no purge hit it: one that is softly purged takes the longer way
-    /// through [`Tiered::get`]. Not counted as a lookup; [`Tiered::count_hit`] when it is served.
+    /// through [`Tiered::get`], and so does one that another popgate has replaced. Not counted as a lookup; [`Tiered::count_hit`] when it is served.
     #[must_use]
     pub fn get_memory(&self, root: KeyHash, request: &HeaderMap) -> Option<Arc<Entry>> {
-        let entry = self.parts.load().memory.find(root, request).entry?;
+        let place = self.parts.load().memory.find(root, request);
+        let entry = place.entry.filter(|_| !place.superseded)?;
         (self.log.verdict(&entry) == Verdict::Valid).then_some(entry)
     }
 
-    /// Whether a response in memory answers this request without validation: fresh, and hit by no purge.
+    /// Whether a response in memory, or a later one in Redis, answers this request without validation: fresh,
+    /// and hit by no purge.
     #[must_use]
     pub fn has_fresh(&self, root: KeyHash, request: &HeaderMap) -> bool {
-        self.get_memory(root, request)
-            .is_some_and(|entry| entry.times.is_fresh(self.clock.now()))
+        let entry = self.parts.load().memory.find(root, request).entry;
+        entry.is_some_and(|entry| {
+            entry.times.is_fresh(self.clock.now()) && self.log.verdict(&entry) == Verdict::Valid
+        })
     }
 
     /// The response in memory, if no purge hit it, for a request whose variant slot `variant` makes from the
@@ -149,6 +158,7 @@ impl Tiered {
         let parts = self.parts.load();
         let entry = match parts.memory.slot(root) {
             Some(Slot::Object(entry)) => entry,
+            Some(Slot::Vary(vary)) if vary.superseded.is() => return Err(NotInMemory::Superseded),
             Some(Slot::Vary(vary)) => {
                 let slot = variant(&vary.names).ok_or(NotInMemory::Variant)?;
                 parts.memory.object(slot).ok_or(NotInMemory::Absent)?
@@ -156,6 +166,7 @@ impl Tiered {
             Some(Slot::Alias(_)) | None => return Err(NotInMemory::Absent),
         };
         match self.log.verdict(&entry) {
+            Verdict::Valid if entry.superseded.is() => Err(NotInMemory::Superseded),
             Verdict::Valid => Ok(entry),
             Verdict::Stale { .. } | Verdict::Gone => Err(NotInMemory::Purged),
         }
@@ -182,7 +193,11 @@ impl Tiered {
     pub async fn look(&self, root: KeyHash, request: &HeaderMap) -> Looked {
         self.log.settle().await;
         let parts = self.parts.load_full();
-        let place = parts.memory.find(root, request);
+        let deadline = self.deadline(&parts);
+        let mut place = parts.memory.find(root, request);
+        if place.superseded {
+            place = self.settled(&parts, root, request, deadline).await;
+        }
         let varies_here = || place.slot != root || parts.memory.vary(root).is_some();
         let here = place
             .entry
@@ -192,13 +207,13 @@ impl Tiered {
             (Some(_), redis) if usable || redis.is_none() => self.hit.inc(),
             _ => self.miss.inc(),
         }
-        let Some(redis) = parts.redis.as_ref().filter(|_| !usable) else {
+        if usable || parts.redis.is_none() {
             let varies = here.is_none() && varies_here();
             return Looked { found: here, varies };
-        };
+        }
         // Another popgate may have fetched it since.
         let reading = self.read_for(&parts, root, place.slot, request);
-        let there = tokio::time::timeout(redis.link.timeout(), reading).await;
+        let there = tokio::time::timeout_at(deadline, reading).await;
         let (there, varies) = there.unwrap_or_default();
         let there = there.and_then(|entry| self.judge(&parts, entry, Tier::Redis));
         let found = match (here, there) {
@@ -269,6 +284,7 @@ impl Tiered {
     async fn read(&self, parts: &Parts, slot: KeyHash) -> Option<Slot> {
         let tier = Arc::clone(&parts.redis.as_ref()?.tier);
         let memory = Arc::clone(&parts.memory);
+        let flights = self.flights.clone();
         let mut answer = tier.pending(slot);
         if let Some(Answer::Found(found)) = &answer {
             memory.promote(slot, found.clone());
@@ -277,9 +293,7 @@ impl Tiered {
             let reader = Arc::clone(&tier);
             let read = self.flights.join(slot, || async move {
                 let answer = reader.get(slot).await;
-                if let Answer::Found(found) = &answer {
-                    memory.promote(slot, found.clone());
-                }
+                others::take_in(&memory, &flights, slot, &answer);
                 answer
             });
             // The read may have begun before what has been put on its way since.
@@ -364,7 +378,11 @@ impl Tiered {
             Some(old) if old.names == names && old.dead_at >= dead_at => old,
             _ => {
                 let dead_at = dead_at.checked_add(MARKER_SLACK).unwrap_or(dead_at);
-                let marker = Arc::new(VaryNames { names, dead_at });
+                let marker = Arc::new(VaryNames {
+                    names,
+                    dead_at,
+                    superseded: Superseded::default(),
+                });
                 parts.memory.insert(root, Slot::Vary(Arc::clone(&marker)));
                 marker
             }
@@ -380,7 +398,7 @@ impl Tiered {
             former.remove(slot);
         }
         parts.memory.remove(slot);
-        self.write(slot, Write::Delete);
+        self.write(slot, Write::Withdraw);
     }
 
     fn write(&self, slot: KeyHash, write: Write) {

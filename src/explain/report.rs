@@ -204,6 +204,9 @@ pub struct Key {
 pub struct Stored {
     /// Whether it is in memory.
     pub memory: bool,
+    /// Whether another popgate has stored something else since, so that Redis is looked at before it is used.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub superseded: bool,
     /// Whether it is in Redis: `yes`, `no`, `not configured`, `no answer`, `not asked`.
     pub redis: &'static str,
     /// The answer; absent when nothing is stored.

@@ -91,6 +91,7 @@ pub(super) async fn look(
         slot: examined.slot,
         stored: report::Stored {
             memory: examined.memory.is_some(),
+            superseded: examined.superseded,
             redis: match &examined.redis {
                 RedisHolds::NotConfigured => "not configured",
                 RedisHolds::Skipped => "not asked",

@@ -47,7 +47,11 @@ impl Display for Explanation {
 impl Explanation {
     fn stored_rows(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if let Some(stored) = &self.stored {
-            let memory = if stored.memory { "yes" } else { "no" };
+            let memory = match (stored.memory, stored.superseded) {
+                (true, true) => "yes (superseded by another popgate: redis is looked at first)",
+                (true, false) => "yes",
+                (false, _) => "no",
+            };
             row(
                 f,
                 "stored",

@@ -1,6 +1,7 @@
 //! From a configured target to a ready connection, for the three topologies.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::try_join_all;
@@ -105,7 +106,14 @@ pub(super) struct Connector {
     /// PEM of the CA in the target's login.
     ca: Option<Vec<u8>>,
     name: String,
-    on_push: Option<PushHandler>,
+    tracking: Option<Tracking>,
+}
+
+/// What the server is told to report.
+struct Tracking {
+    on_push: PushHandler,
+    /// Changes of all keys that begin so; without any, of keys that were read.
+    prefixes: Vec<String>,
 }
 
 impl Connector {
@@ -125,7 +133,7 @@ impl Connector {
             target: target.clone(),
             ca,
             name: describe(target),
-            on_push: None,
+            tracking: None,
         };
         connector.check().map_err(|source| RedisLinkError::Target {
             target: connector.name.clone(),
@@ -134,8 +142,9 @@ impl Connector {
         Ok(connector)
     }
 
-    pub(super) fn tracking(mut self, on_push: PushHandler) -> Self {
-        self.on_push = Some(on_push);
+    /// With reports of changed keys to `on_push`: of all that begin with one of `prefixes`, else of those read.
+    pub(super) fn tracking(mut self, on_push: PushHandler, prefixes: Vec<String>) -> Self {
+        self.tracking = Some(Tracking { on_push, prefixes });
         self
     }
 
@@ -162,7 +171,10 @@ impl Connector {
 
     /// Connects, and tells the server to report changed keys when asked to; the flag says whether it does.
     pub(super) async fn connect(&self) -> RedisResult<(Connection, bool)> {
-        let handler = self.on_push.clone();
+        let handler = self
+            .tracking
+            .as_ref()
+            .map(|tracking| Arc::clone(&tracking.on_push));
         let push = handler.map(|handler| {
             move |info: PushInfo| -> Result<(), ()> {
                 handler(&info);
@@ -175,10 +187,15 @@ impl Connector {
         }
         let attempt = async {
             let connection = self.open(config, None::<fn(PushInfo) -> Result<(), ()>>).await?;
-            Ok((connection, self.on_push.is_some()))
+            Ok(connection)
         };
-        let (mut connection, wanted) = deadline(attempt).await?;
-        let tracked = wanted && !self.is_cluster() && deadline(track(&mut connection)).await.is_ok();
+        let mut connection = deadline(attempt).await?;
+        let tracked = match &self.tracking {
+            Some(tracking) if !self.is_cluster() => {
+                deadline(track(&mut connection, &tracking.prefixes)).await.is_ok()
+            }
+            _ => false,
+        };
         Ok((connection, tracked))
     }
 
@@ -338,12 +355,16 @@ async fn refuse_replica(connection: &mut MultiplexedConnection) -> RedisResult<(
     }
 }
 
-async fn track(connection: &mut Connection) -> RedisResult<()> {
-    redis::cmd("CLIENT")
-        .arg("TRACKING")
-        .arg("ON")
-        .query_async(connection)
-        .await
+async fn track(connection: &mut Connection, prefixes: &[String]) -> RedisResult<()> {
+    let mut command = redis::cmd("CLIENT");
+    command.arg("TRACKING").arg("ON");
+    if !prefixes.is_empty() {
+        command.arg("BCAST").arg("NOLOOP");
+    }
+    for prefix in prefixes {
+        command.arg("PREFIX").arg(prefix);
+    }
+    command.query_async(connection).await
 }
 
 fn config() -> AsyncConnectionConfig {

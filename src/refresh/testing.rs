@@ -37,6 +37,7 @@ pub fn entry(path: &str, seq: u64, tags: &[&str]) -> Entry {
         tags: tags.iter().map(|tag| Box::from(*tag)).collect(),
         wire: Wire::default(),
         searched: Searched::default(),
+        superseded: Default::default(),
     }
 }
 

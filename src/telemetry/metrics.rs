@@ -77,12 +77,13 @@ metrics! {
     connections_max: gauge "popgate_connections_max" [] "Client connections allowed (limits.connections).";
     lingering: gauge "popgate_connections_lingering" [] "Client connections that are over, but whose client still sends (timeouts.linger); not counted in popgate_connections.";
     connections_total: counters "popgate_connections_total" ["result"] "Client connections: accepted, tls_failed, proxy_header_failed.";
-    lane_passed: counters "popgate_lane_passed_total" ["reason"] "Requests that the lane for fresh hits left to the proxy, by the first reason found: absent (not in memory), not_fresh, purged, preset, cookie, method, ...";
+    lane_passed: counters "popgate_lane_passed_total" ["reason"] "Requests that the lane for fresh hits left to the proxy, by the first reason found: absent (not in memory), not_fresh, purged, superseded, preset, cookie, method, ...";
     cache_lookups: counters "popgate_cache_lookups_total" ["tier", "result"] "Lookups in a cache tier (memory, redis): hit, miss, error, skipped (breaker open), corrupt.";
     cache_bytes: gauges "popgate_cache_bytes" ["tier"] "Bytes held by a cache tier, keys and headers counted.";
     cache_bytes_max: gauges "popgate_cache_bytes_max" ["tier"] "Bytes a cache tier may hold.";
     cache_entries: gauges "popgate_cache_entries" ["tier"] "Objects held by a cache tier.";
     cache_evictions: counters "popgate_cache_evictions_total" ["tier", "reason"] "Objects that left a cache tier: size, expired, replaced, purged.";
+    cache_superseded: counters "popgate_cache_superseded_total" ["what"] "Copies in memory whose slot another popgate wrote in Redis (stored: Redis is looked at before the copy is used again; values that expire or are evicted there count, too) or withdrew (removed: the copy is dropped).";
     cache_waits: counters "popgate_cache_waits_total" ["result"] "Waits for another request's fetch of the same key, by how they ended: filled, uncacheable, failed (or the client left), slow, timeout.";
     cache_stores: counters "popgate_cache_stores_total" ["result"] "What became of answers that might have been stored: stored, too_large, truncated, or the refusing rule.";
     leak_checks: counters "popgate_leak_checks_total" ["site", "result"] "Stored pages compared with what anonymous visitors get: clean, changed (it differs, but shows nobody in particular), leak (taken out of the cache), failed (no answer to compare with), dropped (too many waited).";

@@ -402,3 +402,96 @@ async fn what_another_popgate_fetched_later_is_taken_instead_of_a_stale_copy() {
     .await;
     assert!(origin.count() <= fetched + 1, "{} fetches", origin.count());
 }
+
+/// Two gateways that hold the first answer in memory.
+async fn both_hold(origin: &Origin, redis: &Redis) -> (Gateway, Gateway) {
+    let one = in_step(tiered(origin, &redis.url(0))).await;
+    let other = in_step(tiered(origin, &redis.url(0))).await;
+    one.get("/").await.expect(200, "MISS");
+    entry_in(redis).await;
+    for gateway in [&one, &other, &other] {
+        assert_eq!(gateway.get("/").await.expect(200, "HIT").text(), "1");
+    }
+    (one, other)
+}
+
+/// A visitor's reload at one popgate; the body that it got.
+async fn reload_at(gateway: &Gateway) -> String {
+    let reload = Req::get("/").header("Cache-Control", "no-cache");
+    gateway.fetch(reload).await.text()
+}
+
+#[tokio::test]
+async fn what_one_popgate_reloads_replaces_the_fresh_copy_of_another() {
+    let Some(redis) = Redis::start().await else { return };
+    let origin = Origin::start(numbered(|n, _| Answer::fresh(format!("{n}")))).await;
+    let (one, other) = both_hold(&origin, &redis).await;
+    assert_eq!(reload_at(&one).await, "2");
+    eventually("the newer one is served", async || {
+        other.get("/").await.expect(200, "HIT").text() == "2"
+    })
+    .await;
+    let passed = async || {
+        other
+            .metric("popgate_lane_passed_total", &[("reason", "superseded")])
+            .await
+    };
+    let before = passed().await;
+    assert!(before >= 1.0);
+    assert_eq!(other.get("/").await.expect(200, "HIT").text(), "2");
+    assert_eq!(passed().await, before, "the lane has it again");
+    assert_eq!(origin.count(), 2);
+    // And back.
+    assert_eq!(reload_at(&other).await, "3");
+    eventually("the newest one is served", async || {
+        one.get("/").await.text() == "3"
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_write_through_one_popgate_ends_the_freshness_at_another() {
+    let Some(redis) = Redis::start().await else { return };
+    let origin = Origin::start(numbered(|n, _| Answer::fresh(format!("{n}")))).await;
+    let (one, other) = both_hold(&origin, &redis).await;
+    assert_eq!(one.fetch(Req::new("POST", "/").body("x")).await.status, 200);
+    eventually("another answer", async || other.get("/").await.text() != "1").await;
+}
+
+#[tokio::test]
+async fn a_superseded_copy_is_served_without_redis() {
+    let Some(mut redis) = Redis::start().await else {
+        return;
+    };
+    let origin = Origin::start(numbered(|n, _| Answer::fresh(format!("{n}")))).await;
+    let (one, other) = both_hold(&origin, &redis).await;
+    assert_eq!(reload_at(&one).await, "2");
+    other
+        .metric_becomes("popgate_cache_superseded_total", &[("what", "stored")], |heard| {
+            heard >= 1.0
+        })
+        .await;
+    redis.kill();
+    for _ in 0..5 {
+        assert_eq!(other.get("/").await.expect(200, "HIT").text(), "1");
+    }
+    assert_eq!(origin.count(), 2);
+}
+
+#[tokio::test]
+async fn why_says_that_a_copy_is_superseded() {
+    let Some(mut redis) = Redis::start().await else {
+        return;
+    };
+    let origin = Origin::start(numbered(|n, _| Answer::fresh(format!("{n}")))).await;
+    let (one, other) = both_hold(&origin, &redis).await;
+    assert_eq!(reload_at(&one).await, "2");
+    let why = async || {
+        let url = format!("/why?url=http://{SITE}/&format=text");
+        other.admin(Req::get(&url)).await.unwrap().text()
+    };
+    eventually("said", async || why().await.contains("memory yes (superseded")).await;
+    assert!(why().await.contains("answered from Redis"), "{}", why().await);
+    redis.kill();
+    eventually("said", async || why().await.contains("answered from memory")).await;
+}

@@ -30,6 +30,7 @@ fn entry() -> Entry {
         tags: ["post-1".into(), "home".into()].into(),
         wire: Wire::default(),
         searched: Default::default(),
+        superseded: Default::default(),
     }
 }
 
@@ -96,6 +97,7 @@ fn a_vary_marker_comes_back_as_it_was() {
         ]
         .into(),
         dead_at: time(1_700_000_000_000),
+        superseded: Default::default(),
     };
     let frame = encode_vary(KeyHash(3), &vary).unwrap();
     match decode(KeyHash(3), &frame).unwrap() {
@@ -239,6 +241,7 @@ prop_compose! {
             seq: PurgeSeq(seq), tags: tags.into_iter().map(String::into_boxed_str).collect(),
             wire: Wire::default(),
             searched: Default::default(),
+            superseded: Default::default(),
         }
     }
 }

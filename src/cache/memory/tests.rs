@@ -48,6 +48,7 @@ fn entry(slot: u128, body: usize, clock: &Clock) -> Entry {
         tags: Box::default(),
         wire: Default::default(),
         searched: Default::default(),
+        superseded: Default::default(),
     }
 }
 
@@ -88,6 +89,7 @@ fn a_marker_leads_to_the_variant_of_the_request() {
         Slot::Vary(Arc::new(VaryNames {
             names: names.clone().into(),
             dead_at,
+            superseded: Default::default(),
         })),
     );
 

@@ -45,6 +45,7 @@ fn entry(base: u128, seq: PurgeSeq) -> Entry {
         tags: Box::default(),
         wire: Default::default(),
         searched: Default::default(),
+        superseded: Default::default(),
     }
 }
 
@@ -340,6 +341,7 @@ fn what_another_popgate_fetched_is_in_doubt_whatever_its_place() {
     log.beat_once(now + Duration::from_secs(5), log.clock.now());
     let theirs = Entry {
         searched: Searched::foreign(),
+        superseded: Default::default(),
         ..entry(1, PurgeSeq(log.head().0 + 7))
     };
     assert!(matches!(log.verdict(&theirs), Verdict::Stale { .. }));

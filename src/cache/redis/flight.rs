@@ -8,14 +8,21 @@ use futures::future::Shared;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::Answer;
+use super::{Answer, News};
 use crate::cache::key::KeyHash;
 
 /// Reads under way. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(in crate::cache) struct Flights(Arc<Mutex<Reads>>);
 
-type Reads = HashMap<KeyHash, Shared<oneshot::Receiver<Answer>>>;
+type Reads = HashMap<KeyHash, Read>;
+
+#[derive(Debug)]
+struct Read {
+    answer: Shared<oneshot::Receiver<Answer>>,
+    /// What was heard of the slot since it began.
+    news: Option<News>,
+}
 
 /// Ends a read, also one that panics.
 struct Landing {
@@ -39,17 +46,33 @@ impl Flights {
         let answer = {
             let mut reads = self.0.lock();
             match reads.get(&slot) {
-                Some(answer) => answer.clone(),
+                Some(read) => read.answer.clone(),
                 None => {
                     let (sender, receiver) = oneshot::channel();
                     let answer = receiver.shared();
-                    reads.insert(slot, answer.clone());
+                    let under_way = Read {
+                        answer: answer.clone(),
+                        news: None,
+                    };
+                    reads.insert(slot, under_way);
                     tokio::spawn(self.clone().fly(slot, sender, read()));
                     answer
                 }
             }
         };
         answer.await.unwrap_or(Answer::Error)
+    }
+
+    /// Tells the read under way for `slot`, if there is one, that its answer may be out of date.
+    pub(in crate::cache) fn tell(&self, slot: KeyHash, news: News) {
+        if let Some(read) = self.0.lock().get_mut(&slot) {
+            read.news = read.news.max(Some(news));
+        }
+    }
+
+    /// What the read under way for `slot` was told.
+    pub(in crate::cache) fn told(&self, slot: KeyHash) -> Option<News> {
+        self.0.lock().get(&slot)?.news
     }
 
     async fn fly(self, slot: KeyHash, sender: oneshot::Sender<Answer>, read: impl Future<Output = Answer>) {

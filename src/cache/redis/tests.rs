@@ -47,7 +47,7 @@ impl Node {
             blind: Duration::from_secs(30),
         };
         let log = PurgeLog::new(limits, Clock::System, Arc::clone(&metrics));
-        let link = RedisLink::new(&config.target, "cache", config.timeout, Arc::clone(&metrics)).unwrap();
+        let link = link(config, &metrics).unwrap();
         let tier = Arc::new(RedisTier::new(
             config,
             Arc::clone(&link),
@@ -163,6 +163,7 @@ fn entry(slot: u128, body: usize, log: &PurgeLog) -> Entry {
         tags: Box::default(),
         wire: Default::default(),
         searched: Default::default(),
+        superseded: Default::default(),
     }
 }
 
@@ -219,6 +220,7 @@ async fn a_vary_marker_is_read_back() {
     let vary = VaryNames {
         names: [http::header::ACCEPT_ENCODING].into(),
         dead_at: UNIX_EPOCH + Duration::from_secs(4_000_000_000),
+        superseded: Default::default(),
     };
     node.write(1, Write::Vary(Arc::new(vary.clone()))).await;
     match node.tier.get(KeyHash(1)).await {

@@ -120,6 +120,7 @@ impl Fill {
             times,
             seq: lookup.seq,
             searched: Searched::default(),
+            superseded: Default::default(),
         };
         let slot = entry.slot;
         let alias = content_language(&entry.headers)

@@ -37,6 +37,8 @@ pub struct Examined {
     pub slot: KeyHash,
     /// The response in memory, purged or not.
     pub memory: Option<Arc<Entry>>,
+    /// Whether another popgate has replaced it, or what leads to it, since.
+    pub superseded: bool,
     /// What Redis has.
     pub redis: RedisHolds,
     /// What a request would find, as [`Tiered::get`] would say.
@@ -53,7 +55,11 @@ impl Tiered {
             .vary(root)
             .map(|vary| vary.names.clone())
             .unwrap_or_default();
-        let mut slot = place.slot;
+        let marker = parts.memory.vary(root);
+        let mut slot = match marker.is_some_and(|vary| vary.superseded.is()) {
+            true => root,
+            false => place.slot,
+        };
         let redis = match &parts.redis {
             None => RedisHolds::NotConfigured,
             Some(redis) => {
@@ -71,18 +77,22 @@ impl Tiered {
                 verdict,
             }),
         };
-        let found = place
-            .entry
-            .as_ref()
-            .and_then(|entry| judged(entry, Tier::Memory))
-            .or_else(|| match &redis {
-                RedisHolds::Response(entry) => judged(entry, Tier::Redis),
-                _ => None,
-            });
+        let here = place.entry.as_ref().and_then(|entry| judged(entry, Tier::Memory));
+        let there = || match &redis {
+            RedisHolds::Response(entry) => judged(entry, Tier::Redis),
+            _ => None,
+        };
+        let found = match here {
+            Some(here) if place.superseded => there()
+                .filter(|there| there.entry.is_newer_than(&here.entry))
+                .or(Some(here)),
+            here => here.or_else(there),
+        };
         Examined {
             vary,
             slot,
             memory: place.entry,
+            superseded: place.superseded,
             redis,
             found,
         }

@@ -43,4 +43,6 @@ pub enum NotInMemory {
     Variant,
     /// A purge hit it.
     Purged,
+    /// Another popgate has stored something else since.
+    Superseded,
 }

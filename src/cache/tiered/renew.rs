@@ -103,6 +103,7 @@ impl Tiered {
         if let Some(journal) = renewal.journal {
             self.log.set_journal(journal);
         }
+        self.listen();
         self.renewed.send_replace(());
         if renewal.link.is_some()
             && let Some(redis) = old.redis.clone()

@@ -90,6 +90,7 @@ fn entry(tiered: &Tiered, base: u128, slot: KeyHash, body: &'static str, now: Sy
         tags: ["home".into()].into(),
         wire: Default::default(),
         searched: Default::default(),
+        superseded: Default::default(),
     }
 }
 

@@ -111,6 +111,8 @@ passes! {
     Absent = "absent",
     /// A purge hit it.
     Purged = "purged",
+    /// Another popgate has stored something else since: Redis is looked at first.
+    Superseded = "superseded",
     /// Not fresh, or not fresh enough for this client.
     NotFresh = "not_fresh",
     /// Stored in a form that the lane does not send.

@@ -187,6 +187,7 @@ pub fn find(gateway: &Gateway, asked: &Asked<'_>, fields: &mut Fields<'_, '_>) -
             NotInMemory::Absent => Pass::Absent,
             NotInMemory::Variant => Pass::Vary,
             NotInMemory::Purged => Pass::Purged,
+            NotInMemory::Superseded => Pass::Superseded,
         })?;
     // A page of its own for one of this client's cookies may be meant: the proxy looks which.
     if asked.ordinary.marks.cookie && entry.headers.contains_key(litespeed::VARY) {

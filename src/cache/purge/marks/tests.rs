@@ -33,6 +33,7 @@ fn entry(base: u128, host: &str, path: &str, tags: &[&str], seq: u64) -> Entry {
         tags: tags.iter().map(|tag| Box::from(*tag)).collect(),
         wire: Default::default(),
         searched: Default::default(),
+        superseded: Default::default(),
     }
 }
 

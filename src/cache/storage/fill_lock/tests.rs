@@ -106,6 +106,7 @@ impl Cache {
             tags: [].into(),
             wire: Default::default(),
             searched: Default::default(),
+            superseded: Default::default(),
         };
         self.tiers.put(entry, &[]);
         self.tiers.get_memory(KeyHash(1), &HeaderMap::new()).unwrap()

@@ -1,5 +1,7 @@
 //! Two caches on one real Redis.
 
+mod others;
+
 use super::*;
 use crate::config::model::RedisCache;
 use crate::redis_link::testing::TestRedis;
@@ -32,7 +34,7 @@ impl Node {
             blind_max: Duration::from_secs(30),
         };
         let metrics = Metrics::new().unwrap();
-        let link = RedisLink::new(&tier.target, "cache", tier.timeout, Arc::clone(&metrics)).unwrap();
+        let link = crate::cache::redis::link(&tier, &metrics).unwrap();
         config.redis = Some(tier);
         let limits = PurgeLimits {
             records: 100,
