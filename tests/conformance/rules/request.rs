@@ -17,7 +17,6 @@ pub fn rules() -> Vec<Rule> {
             .fill(fresh())
             .miss_for(asking("no-cache")),
         rule("rfc9111_5_2_1_4_what_no_cache_fetched_is_stored")
-            .on_one_node()
             .fill(fresh())
             .step(asking("no-cache"), fresh(), Source::Origin)
             .hit(),

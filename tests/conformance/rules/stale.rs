@@ -25,7 +25,6 @@ pub fn rules() -> Vec<Rule> {
             .refreshed()
             .step(get(), fresh(), Source::Origin),
         rule("rfc5861_3_a_refresh_that_may_not_be_stored_takes_it_out_of_service")
-            .on_one_node()
             .fill(expired(", stale-while-revalidate=3600"))
             .stale_for(get(), cc("no-store"))
             .refreshed()
