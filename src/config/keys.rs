@@ -193,6 +193,19 @@ const fn key(name: &'static str, kind: Kind, default: Absent, doc: &'static str)
     }
 }
 
+const PEM_CHAIN: Key = key(
+    "certificate",
+    Kind::Path,
+    Absent::Required,
+    "PEM file with the chain, leaf first.",
+);
+const PEM_KEY: Key = key(
+    "key",
+    Kind::Path,
+    Absent::Required,
+    "PEM file with the private key of the leaf.",
+);
+
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 const GIB: u64 = 1024 * MIB;

@@ -71,18 +71,8 @@ pub static DATABASE_LISTEN_TLS: Table = Table {
     name: "databases.<name>.listen.tls",
     doc: "TLS offered to clients, in band as their protocol has it.",
     keys: &[
-        key(
-            "certificate",
-            Path,
-            Required,
-            "PEM file with the chain, leaf first.",
-        ),
-        key(
-            "key",
-            Path,
-            Required,
-            "PEM file with the private key of the leaf.",
-        ),
+        PEM_CHAIN,
+        PEM_KEY,
         key("require", Flag, Value("true"), "Refuse clients without TLS."),
     ],
 };

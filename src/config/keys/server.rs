@@ -48,20 +48,7 @@ pub static LISTEN_TLS: Table = Table {
 pub static CERTIFICATE: Table = Table {
     name: "listen[].tls.certificates[]",
     doc: "A certificate chain and its private key.",
-    keys: &[
-        key(
-            "certificate",
-            Path,
-            Required,
-            "PEM file with the chain, leaf first.",
-        ),
-        key(
-            "key",
-            Path,
-            Required,
-            "PEM file with the private key of the leaf.",
-        ),
-    ],
+    keys: &[PEM_CHAIN, PEM_KEY],
 };
 
 /// `admin`.

@@ -2,19 +2,15 @@
 
 use super::super::keys::ADMIN;
 use super::super::model::{ADMIN_TOKEN_BYTES_MIN, Admin, Listen};
-use super::super::reader::Map;
+use super::super::reader::{Field, Map};
 use super::super::value::socket;
 use super::files;
 use super::listen::overlap;
 
-/// The admin listener; `off` (or the `false` some tools make of it) is none.
+/// The admin listener; `off` is none.
 pub(super) fn admin(root: &Map<'_>, listen: &[Listen]) -> Admin {
     let field = root.field("admin");
-    if field
-        .as_ref()
-        .and_then(|field| field.word())
-        .is_some_and(|word| matches!(word, "off" | "false"))
-    {
+    if field.as_ref().is_some_and(Field::is_off) {
         return Admin {
             address: None,
             token_file: None,

@@ -49,17 +49,16 @@ pub(super) fn cache(root: &Map<'_>, kv: &Kv) -> Cache {
 
 /// Zero for none.
 fn memory(map: &Map<'_>) -> u64 {
-    let off = map
-        .field("memory")
-        .and_then(|field| field.word())
-        .is_some_and(|word| matches!(word, "off" | "false"));
-    if off { 0 } else { map.size("memory") }
+    match map.field("memory") {
+        Some(field) if field.is_off() => 0,
+        _ => map.size("memory"),
+    }
 }
 
 /// Beside the embedded store, whose folder is kept and is one process' own.
 fn purge_log(map: &Map<'_>, kv: &Kv) -> Option<PathBuf> {
     match map.field("purge_log") {
-        Some(field) if field.word().is_some_and(|word| matches!(word, "off" | "false")) => None,
+        Some(field) if field.is_off() => None,
         Some(field) => field.file_path(),
         None => match &kv.store {
             KvStore::Embedded(path) => Some(path.with_file_name("purges")),

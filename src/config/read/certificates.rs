@@ -1,13 +1,13 @@
 //! PEM files: certificates, keys, and whether they belong together.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
-use super::super::reader::Field;
+use super::super::reader::{Field, Map};
 use super::files::read_small;
 
 /// A chain with at least one certificate.
@@ -49,6 +49,18 @@ pub(super) fn key(path: &Path, field: &Field<'_>) -> Option<PrivateKeyDer<'stati
             None
         }
     }
+}
+
+/// The files behind `certificate` and `key`, which belong together.
+pub(super) fn pair(map: &Map<'_>) -> Option<(PathBuf, PathBuf)> {
+    let (certificate, key) = (map.path("certificate"), map.path("key"));
+    let chain = certificate.as_ref().and_then(|(path, field)| chain(path, field));
+    let private = key.as_ref().and_then(|(path, field)| self::key(path, field));
+    let ((certificate, _), (key, key_field)) = (certificate?, key?);
+    if let (Some(chain), Some(private)) = (chain, private) {
+        check_pair(chain, private, &key_field);
+    }
+    Some((certificate, key))
 }
 
 /// Complains, at the key, when it is not the certificate's.

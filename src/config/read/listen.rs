@@ -85,17 +85,6 @@ fn tls(field: &Field<'_>) -> ListenTls {
 }
 
 fn certificate(item: &Field<'_>) -> Option<CertificateFiles> {
-    let map = item.map(&CERTIFICATE);
-    let (certificate, key) = (map.path("certificate"), map.path("key"));
-    let chain = certificate
-        .as_ref()
-        .and_then(|(path, field)| certificates::chain(path, field));
-    let private = key
-        .as_ref()
-        .and_then(|(path, field)| certificates::key(path, field));
-    let ((certificate, _), (key, key_field)) = (certificate?, key?);
-    if let (Some(chain), Some(private)) = (chain, private) {
-        certificates::check_pair(chain, private, &key_field);
-    }
+    let (certificate, key) = certificates::pair(&item.map(&CERTIFICATE))?;
     Some(CertificateFiles { certificate, key })
 }

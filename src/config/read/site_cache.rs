@@ -46,7 +46,7 @@ fn leak_check(map: &Map<'_>, default: u32) -> u32 {
     let Some(field) = map.field("leak_check") else {
         return default;
     };
-    if field.word().is_some_and(|word| matches!(word, "off" | "false")) {
+    if field.is_off() {
         return 0;
     }
     let one_in = field.parse(|text| integer(text, 1, MAX));
@@ -72,7 +72,7 @@ fn refresh_after_purge(map: &Map<'_>, by_default: bool) -> Option<RefreshAfterPu
     };
     match field.value() {
         Value::Map(_) => {}
-        _ if field.word().is_some_and(|word| matches!(word, "off" | "false")) => return None,
+        _ if field.is_off() => return None,
         _ => {
             if let Some(urls) = field.parse(|text| integer(text, 1, 1000)) {
                 refresh.urls = usize::try_from(urls).unwrap_or(refresh.urls);

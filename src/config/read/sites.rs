@@ -187,10 +187,7 @@ fn endpoints(map: &Map<'_>) -> Vec<Endpoint> {
 
 fn cache(map: &Map<'_>, preset: Preset) -> SiteCache {
     let field = map.field("cache");
-    let off = field
-        .as_ref()
-        .and_then(Field::word)
-        .is_some_and(|word| matches!(word, "off" | "false"));
+    let off = field.as_ref().is_some_and(Field::is_off);
     let settings = match field {
         Some(field) if !off => field.map(&SITE_CACHE),
         _ => map.absent("cache", &SITE_CACHE),

@@ -77,6 +77,11 @@ impl<'r> Field<'r> {
         }
     }
 
+    /// Whether it is `off`, or the `false` that some tools make of it.
+    pub(crate) fn is_off(&self) -> bool {
+        self.word().is_some_and(|word| matches!(word, "off" | "false"))
+    }
+
     /// The text, which must not be empty.
     pub(crate) fn text(&self) -> Option<&'r str> {
         match &self.node.value {

@@ -105,17 +105,7 @@ fn socket(item: &Field<'_>, mend: &str, name: &str, taken: &mut Taken) -> Option
 
 fn tls(map: &Map<'_>) -> Option<ListenTls> {
     let require = map.flag("require");
-    let (certificate, key) = (map.path("certificate"), map.path("key"));
-    let chain = certificate
-        .as_ref()
-        .and_then(|(path, field)| certificates::chain(path, field));
-    let private = key
-        .as_ref()
-        .and_then(|(path, field)| certificates::key(path, field));
-    let ((certificate, _), (key, key_field)) = (certificate?, key?);
-    if let (Some(chain), Some(private)) = (chain, private) {
-        certificates::check_pair(chain, private, &key_field);
-    }
+    let (certificate, key) = certificates::pair(map)?;
     Some(ListenTls {
         certificate,
         key,
