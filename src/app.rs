@@ -299,11 +299,7 @@ impl Live {
                     .map(site_origin)
                     .transpose()?,
                 vary_cookies: VaryCookies::default(),
-                refresh: site
-                    .cache
-                    .refresh_after_purge
-                    .filter(|_| site.cache.enabled && site.origin.is_some())
-                    .map(|_| refresher.site(&site.name)),
+                refresh: refreshes(site).map(|_| refresher.site(&site.name)),
             });
             for host in &site.purge.api_hosts {
                 purge_apis
@@ -326,13 +322,19 @@ impl Live {
     /// What the site of this name allows to be refreshed after a purge.
     fn refresh_terms(&self, origins: &Origins, site: &str) -> Option<Terms> {
         let site = self.config.sites.iter().find(|known| known.name == site)?;
-        let refresh = site.cache.refresh_after_purge.filter(|_| site.cache.enabled)?;
+        let refresh = refreshes(site)?;
         Some(Terms {
             urls: refresh.urls,
             concurrent: refresh.concurrent,
             origin: Some(origins.get(site.origin.as_ref()?)?),
         })
     }
+}
+
+/// What a site wants refreshed after a purge, where that can be.
+fn refreshes(site: &config::Site) -> Option<model::RefreshAfterPurge> {
+    let refresh = site.cache.refresh_after_purge;
+    refresh.filter(|_| site.cache.enabled && site.origin.is_some())
 }
 
 fn redis_link(cache: &model::Cache, metrics: &Arc<Metrics>) -> Result<Option<Arc<RedisLink>>, AppError> {

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::RwLock;
+use popgate_hyperdrive::config::{Address, Listen, ListenTls};
 use tracing::{error, info, warn};
 
 use crate::config::{Config, Database};
@@ -102,8 +103,7 @@ impl Databases {
                 }
                 Some(running) => {
                     for (address, in_use) in &running.certificates {
-                        let same = database.listen.iter().find(|listen| listen.address == *address);
-                        if let Some(tls) = same.and_then(|listen| listen.tls.as_ref()) {
+                        if let Some(tls) = tls_at(&database.listen, address) {
                             prepared
                                 .certificates
                                 .push((Arc::clone(in_use), certificates(tls)?));
@@ -131,7 +131,7 @@ impl Databases {
         for (name, running) in removed {
             info!(database = name, "database removed");
             let grace = config.shutdown.grace;
-            self.forget(&name);
+            counts::forget(&self.metrics, &name);
             tokio::spawn(async move {
                 running.part(grace).await;
             });
@@ -182,10 +182,6 @@ impl Databases {
         }
     }
 
-    fn forget(&self, name: &str) {
-        counts::forget(&self.metrics, name);
-    }
-
     /// Takes no more clients and lets those that are there finish, up to `grace`: the process stops.
     pub async fn drain(&self, grace: Duration) {
         let all: Vec<_> = self
@@ -207,6 +203,12 @@ impl Databases {
     }
 }
 
+/// TLS of the socket with this address.
+fn tls_at<'a>(sockets: &'a [Listen], address: &Address) -> Option<&'a ListenTls> {
+    let same = sockets.iter().find(|listen| listen.address == *address);
+    same.and_then(|listen| listen.tls.as_ref())
+}
+
 /// Gives databases that run their running sockets, since those are bound at the start only; whether one had
 /// others. Files of certificates are those of the new settings.
 pub fn keep_sockets(running: &Settings, new: &mut Settings) -> bool {
@@ -217,12 +219,8 @@ pub fn keep_sockets(running: &Settings, new: &mut Settings) -> bool {
         };
         let mut kept = running.listen.clone();
         for listen in &mut kept {
-            let same = database
-                .listen
-                .iter()
-                .find(|other| other.address == listen.address);
-            if let (Some(mine), Some(theirs)) = (&mut listen.tls, same.and_then(|listen| listen.tls.as_ref()))
-            {
+            let theirs = tls_at(&database.listen, &listen.address);
+            if let (Some(mine), Some(theirs)) = (&mut listen.tls, theirs) {
                 mine.certificate.clone_from(&theirs.certificate);
                 mine.key.clone_from(&theirs.key);
             }

@@ -285,21 +285,26 @@ impl Tiered {
         let tier = Arc::clone(&parts.redis.as_ref()?.tier);
         let memory = Arc::clone(&parts.memory);
         let flights = self.flights.clone();
-        let mut answer = tier.pending(slot);
-        if let Some(Answer::Found(found)) = &answer {
-            memory.promote(slot, found.clone());
-        }
-        if answer.is_none() {
-            let reader = Arc::clone(&tier);
-            let read = self.flights.join(slot, || async move {
-                let answer = reader.get(slot).await;
-                others::take_in(&memory, &flights, slot, &answer);
-                answer
-            });
-            // The read may have begun before what has been put on its way since.
-            answer = Some(read.await).map(|read| tier.pending(slot).unwrap_or(read));
-        }
-        match answer? {
+        let answer = match tier.pending(slot) {
+            Some(pending) => {
+                if let Answer::Found(found) = &pending {
+                    memory.promote(slot, found.clone());
+                }
+                pending
+            }
+            None => {
+                let reader = Arc::clone(&tier);
+                let reading = self.flights.join(slot, || async move {
+                    let answer = reader.get(slot).await;
+                    others::take_in(&memory, &flights, slot, &answer);
+                    answer
+                });
+                let read = reading.await;
+                // It may have begun before what has been put on its way since.
+                tier.pending(slot).unwrap_or(read)
+            }
+        };
+        match answer {
             Answer::Found(found) => Some(found),
             Answer::Miss | Answer::Error | Answer::Skipped => None,
         }

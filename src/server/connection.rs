@@ -91,18 +91,22 @@ pub async fn serve<A: HttpServerApp + Send + Sync + 'static>(
     shared: Arc<Shared<A>>,
 ) {
     shared.metrics.connections.inc();
+    let count = |result| {
+        let total = &shared.metrics.connections_total;
+        total.with_label_values(&[result]).inc();
+    };
     let opening = tokio::time::timeout(terms.timeouts.handshake, open(tcp, peer, &terms)).await;
     match opening {
-        Ok(Ok(Some((stream, true)))) => h2::serve(stream, &terms, &shared).await,
-        Ok(Ok(Some((stream, false)))) => h1::serve(stream, &terms, &shared).await,
-        Ok(Ok(None)) => {}
-        Ok(Err(failed)) => {
-            shared
-                .metrics
-                .connections_total
-                .with_label_values(&[failed.as_str()])
-                .inc();
+        Ok(Ok(Some((stream, is_h2)))) => {
+            count("accepted");
+            if is_h2 {
+                h2::serve(stream, &terms, &shared).await;
+            } else {
+                h1::serve(stream, &terms, &shared).await;
+            }
         }
+        Ok(Ok(None)) => {}
+        Ok(Err(failed)) => count(failed.as_str()),
         Err(_) => debug!(%peer, "connection opened too slowly"),
     }
     shared.metrics.connections.dec();

@@ -44,6 +44,15 @@ pub enum Transport {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+impl Transport {
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) => tls.get_ref().0,
+        }
+    }
+}
+
 /// What may be read from the socket by whoever serves the current request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
@@ -76,11 +85,7 @@ impl ClientStream {
     /// bytes read already.
     #[must_use]
     pub fn new(transport: Transport, peer: SocketAddr, ahead: BytesMut, h2: bool) -> Self {
-        let tcp = match &transport {
-            Transport::Plain(tcp) => tcp,
-            Transport::Tls(tls) => tls.get_ref().0,
-        };
-        let socket = SocketDigest::from_raw_fd(tcp.as_raw_fd());
+        let socket = SocketDigest::from_raw_fd(transport.tcp().as_raw_fd());
         // A fresh cell: setting it cannot fail.
         let _ = socket.peer_addr.set(Some(peer.into()));
         let tls = match &transport {
@@ -272,11 +277,7 @@ impl Drop for ClientStream {
             Gate::Open => true,
         };
         if unread {
-            let tcp = match &self.transport {
-                Transport::Plain(tcp) => tcp,
-                Transport::Tls(tls) => tls.get_ref().0,
-            };
-            lingering.keep(tcp, time);
+            lingering.keep(self.transport.tcp(), time);
         }
     }
 }
@@ -394,10 +395,7 @@ impl Shutdown for ClientStream {
 
 impl UniqueID for ClientStream {
     fn id(&self) -> i32 {
-        match &self.transport {
-            Transport::Plain(tcp) => tcp.as_raw_fd(),
-            Transport::Tls(tls) => tls.get_ref().0.as_raw_fd(),
-        }
+        self.transport.tcp().as_raw_fd()
     }
 }
 

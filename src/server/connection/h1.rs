@@ -37,11 +37,6 @@ pub(super) async fn serve<A: HttpServerApp + Send + Sync + 'static>(
     terms: &Terms,
     shared: &Shared<A>,
 ) {
-    shared
-        .metrics
-        .connections_total
-        .with_label_values(&["accepted"])
-        .inc();
     let mut settings = None;
     let mut left = terms.keepalive_requests;
     let mut patience = Patience::new(&shared.life);

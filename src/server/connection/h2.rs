@@ -29,11 +29,6 @@ const MALFORMED_MAX: usize = 32;
 
 /// Serves one connection to its end.
 pub(super) async fn serve<A>(mut stream: ClientStream, terms: &Terms, shared: &Shared<A>) {
-    shared
-        .metrics
-        .connections_total
-        .with_label_values(&["accepted"])
-        .inc();
     let _flight = shared.in_flight.enter();
     let digest = Arc::new(Digest {
         ssl_digest: stream.get_ssl_digest(),
