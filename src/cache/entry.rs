@@ -12,6 +12,9 @@ use http::{HeaderMap, StatusCode};
 use super::key::KeyHash;
 use super::wire::Wire;
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 /// Position in the purge log: grows with every purge, never back. Zero is before all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct PurgeSeq(pub u64);

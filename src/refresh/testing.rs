@@ -4,12 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
-
 use super::Url;
-use crate::cache::entry::Searched;
-use crate::cache::{Entry, KeyHash, PurgeSeq, Times, Wire};
+use crate::cache::entry::testing::plain;
+use crate::cache::{Entry, KeyHash, PurgeSeq};
 use crate::serve::ask::Ask;
 
 /// A stored answer, fetched at place `seq` of the log.
@@ -17,27 +14,11 @@ pub fn entry(path: &str, seq: u64, tags: &[&str]) -> Entry {
     let key = KeyHash::of(&[path.as_bytes()]);
     let stored_at = SystemTime::UNIX_EPOCH + Duration::from_secs(seq);
     Entry {
-        base: key,
-        root: key,
-        slot: key,
         host: "site.example".into(),
         path: path.into(),
-        query: None,
-        status: StatusCode::OK,
-        headers: HeaderMap::new(),
-        body: Bytes::new(),
-        times: Times {
-            stored_at,
-            initial_age: Duration::ZERO,
-            fresh_until: stored_at + Duration::from_secs(60),
-            stale_while_revalidate: Duration::ZERO,
-            stale_if_error: Duration::ZERO,
-        },
         seq: PurgeSeq(seq),
         tags: tags.iter().map(|tag| Box::from(*tag)).collect(),
-        wire: Wire::default(),
-        searched: Searched::default(),
-        superseded: Default::default(),
+        ..plain(key, stored_at, Duration::from_secs(60))
     }
 }
 

@@ -84,6 +84,18 @@ async fn a_visitor_finds_the_new_page(wire: Wire) {
     }
 }
 
+/// An origin that answers `/held` when the gate opens, and everything else at once.
+async fn holding() -> (Origin, Gate) {
+    let gate = Gate::new();
+    let shut = gate.clone();
+    let origin = Origin::start(numbered(move |n, seen| match seen.target.as_str() {
+        "/held" => Answer::ok("held").after(&shut),
+        _ => numbered_page(n, seen),
+    }))
+    .await;
+    (origin, gate)
+}
+
 #[tokio::test]
 async fn the_request_is_the_visitors_without_what_is_theirs_alone() {
     let origin = Origin::start(numbered(|n, seen| {
@@ -229,13 +241,7 @@ async fn an_origin_that_fails_is_given_pauses_and_stale_pages_stay() {
 
 #[tokio::test]
 async fn visitors_who_wait_for_the_origin_go_first() {
-    let gate = Gate::new();
-    let shut = gate.clone();
-    let origin = Origin::start(numbered(move |n, seen| match seen.target.as_str() {
-        "/held" => Answer::ok("held").after(&shut),
-        _ => numbered_page(n, seen),
-    }))
-    .await;
+    let (origin, gate) = holding().await;
     let conf = refreshing(&origin, json!(8)).app(json!({ "connections_max": 1 }));
     let gateway = Gateway::start(conf).await;
     visit(&gateway, &["/a"]).await;
@@ -368,13 +374,7 @@ async fn a_purge_made_by_another_popgate_refreshes_here_too() {
 #[tokio::test]
 async fn a_newer_copy_in_redis_spares_the_origin() {
     let Some(redis) = Redis::start().await else { return };
-    let gate = Gate::new();
-    let shut = gate.clone();
-    let origin = Origin::start(numbered(move |n, seen| match seen.target.as_str() {
-        "/held" => Answer::ok("held").after(&shut),
-        _ => numbered_page(n, seen),
-    }))
-    .await;
+    let (origin, gate) = holding().await;
     let one_place = refreshing(&origin, json!(8)).app(json!({ "connections_max": 1 }));
     let here = sharing(&redis, one_place).await;
     let other = sharing(&redis, Conf::origin(&origin)).await;

@@ -1,10 +1,11 @@
 use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode};
+use http::HeaderValue;
 
 use super::*;
-use crate::cache::entry::{PurgeSeq, Times};
+use crate::cache::entry::PurgeSeq;
+use crate::cache::entry::testing::plain;
 
 /// The variant of a request: its `x-v` field.
 fn by_header(base: KeyHash, names: &[HeaderName], request: &HeaderMap) -> KeyHash {
@@ -26,29 +27,10 @@ fn memory(capacity: u64) -> (Memory, Clock, Arc<Metrics>) {
 }
 
 fn entry(slot: u128, body: usize, clock: &Clock) -> Entry {
-    let now = clock.now();
     Entry {
-        base: KeyHash(slot),
-        root: KeyHash(slot),
-        slot: KeyHash(slot),
-        host: "blog.example".into(),
-        path: "/".into(),
-        query: None,
-        status: StatusCode::OK,
-        headers: HeaderMap::new(),
         body: Bytes::from(vec![1; body]),
-        times: Times {
-            stored_at: now,
-            initial_age: Duration::ZERO,
-            fresh_until: now + Duration::from_secs(60),
-            stale_while_revalidate: Duration::ZERO,
-            stale_if_error: Duration::ZERO,
-        },
         seq: PurgeSeq(1),
-        tags: Box::default(),
-        wire: Default::default(),
-        searched: Default::default(),
-        superseded: Default::default(),
+        ..plain(KeyHash(slot), clock.now(), Duration::from_secs(60))
     }
 }
 

@@ -1,10 +1,8 @@
 use std::time::{Instant, UNIX_EPOCH};
 
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
-
 use super::*;
-use crate::cache::entry::{Searched, Times};
+use crate::cache::entry::Searched;
+use crate::cache::entry::testing::plain;
 use crate::cache::key::KeyHash;
 
 mod shared;
@@ -25,27 +23,9 @@ fn log_with(records: usize, shared: bool, clock: &Clock) -> Arc<PurgeLog> {
 
 fn entry(base: u128, seq: PurgeSeq) -> Entry {
     Entry {
-        base: KeyHash(base),
-        root: KeyHash(base),
-        slot: KeyHash(base),
         host: "a".into(),
-        path: "/".into(),
-        query: None,
-        status: StatusCode::OK,
-        headers: HeaderMap::new(),
-        body: Bytes::new(),
-        times: Times {
-            stored_at: UNIX_EPOCH,
-            initial_age: Duration::ZERO,
-            fresh_until: UNIX_EPOCH,
-            stale_while_revalidate: Duration::ZERO,
-            stale_if_error: Duration::ZERO,
-        },
         seq,
-        tags: Box::default(),
-        wire: Default::default(),
-        searched: Default::default(),
-        superseded: Default::default(),
+        ..plain(KeyHash(base), UNIX_EPOCH, Duration::ZERO)
     }
 }
 
@@ -341,7 +321,6 @@ fn what_another_popgate_fetched_is_in_doubt_whatever_its_place() {
     log.beat_once(now + Duration::from_secs(5), log.clock.now());
     let theirs = Entry {
         searched: Searched::foreign(),
-        superseded: Default::default(),
         ..entry(1, PurgeSeq(log.head().0 + 7))
     };
     assert!(matches!(log.verdict(&theirs), Verdict::Stale { .. }));

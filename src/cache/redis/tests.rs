@@ -2,10 +2,11 @@
 
 use std::time::UNIX_EPOCH;
 
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue};
 
 use super::*;
-use crate::cache::entry::{PurgeSeq, Times};
+use crate::cache::entry::PurgeSeq;
+use crate::cache::entry::testing::plain;
 use crate::cache::purge::{PurgeLimits, PurgeLog, follow};
 use crate::redis_link::testing::TestRedis;
 
@@ -142,29 +143,14 @@ fn entry(slot: u128, body: usize, log: &PurgeLog) -> Entry {
     // Whole milliseconds, as the frame holds.
     let millis = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
     let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).unwrap());
-    Entry {
-        base: KeyHash(slot),
-        root: KeyHash(slot),
-        slot: KeyHash(slot),
-        host: "blog.example".into(),
-        path: "/".into(),
-        query: None,
-        status: StatusCode::OK,
+    let mut entry = Entry {
         headers: HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static("text/html"))]),
         body: Bytes::from(vec![u8::try_from(slot).unwrap(); body]),
-        times: Times {
-            stored_at: now,
-            initial_age: Duration::ZERO,
-            fresh_until: now + Duration::from_secs(60),
-            stale_while_revalidate: Duration::from_secs(30),
-            stale_if_error: Duration::ZERO,
-        },
         seq: log.head(),
-        tags: Box::default(),
-        wire: Default::default(),
-        searched: Default::default(),
-        superseded: Default::default(),
-    }
+        ..plain(KeyHash(slot), now, Duration::from_secs(60))
+    };
+    entry.times.stale_while_revalidate = Duration::from_secs(30);
+    entry
 }
 
 fn name(slot: u128) -> String {

@@ -1,9 +1,10 @@
 use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, header};
 
 use super::*;
+use crate::cache::entry::testing::plain;
 use crate::cache::purge::{PurgeLimits, PurgeUrl};
 
 mod million;
@@ -69,29 +70,16 @@ fn alone() -> Alone {
 }
 
 fn entry(tiered: &Tiered, base: u128, slot: KeyHash, body: &'static str, now: SystemTime) -> Entry {
-    Entry {
-        base: KeyHash(base),
-        root: KeyHash(base),
+    let mut entry = Entry {
         slot,
-        host: "blog.example".into(),
-        path: "/".into(),
-        query: None,
-        status: StatusCode::OK,
         headers: HeaderMap::from_iter([(header::ETAG, HeaderValue::from_static("\"a\""))]),
         body: Bytes::from_static(body.as_bytes()),
-        times: Times {
-            stored_at: now,
-            initial_age: Duration::ZERO,
-            fresh_until: now + Duration::from_secs(60),
-            stale_while_revalidate: Duration::from_secs(30),
-            stale_if_error: Duration::ZERO,
-        },
         seq: tiered.head(),
         tags: ["home".into()].into(),
-        wire: Default::default(),
-        searched: Default::default(),
-        superseded: Default::default(),
-    }
+        ..plain(KeyHash(base), now, Duration::from_secs(60))
+    };
+    entry.times.stale_while_revalidate = Duration::from_secs(30);
+    entry
 }
 
 fn url(base: u128) -> PurgeRequest {

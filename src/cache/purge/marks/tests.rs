@@ -1,11 +1,9 @@
 use std::time::{Duration, UNIX_EPOCH};
 
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
 use proptest::prelude::*;
 
 use super::*;
-use crate::cache::entry::Times;
+use crate::cache::entry::testing::plain;
 
 fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds)
@@ -13,27 +11,11 @@ fn at(seconds: u64) -> SystemTime {
 
 fn entry(base: u128, host: &str, path: &str, tags: &[&str], seq: u64) -> Entry {
     Entry {
-        base: KeyHash(base),
-        root: KeyHash(base),
-        slot: KeyHash(base),
         host: host.into(),
         path: path.into(),
-        query: None,
-        status: StatusCode::OK,
-        headers: HeaderMap::new(),
-        body: Bytes::new(),
-        times: Times {
-            stored_at: at(0),
-            initial_age: Duration::ZERO,
-            fresh_until: at(0),
-            stale_while_revalidate: Duration::ZERO,
-            stale_if_error: Duration::ZERO,
-        },
         seq: PurgeSeq(seq),
         tags: tags.iter().map(|tag| Box::from(*tag)).collect(),
-        wire: Default::default(),
-        searched: Default::default(),
-        superseded: Default::default(),
+        ..plain(KeyHash(base), at(0), Duration::ZERO)
     }
 }
 

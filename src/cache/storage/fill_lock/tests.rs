@@ -1,13 +1,14 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName};
 use parking_lot::Mutex;
 
 use super::*;
+use crate::cache::entry::testing::plain;
 use crate::cache::purge::{PurgeLimits, PurgeLog};
 use crate::cache::storage::{Fetching, Lookup, engine_key};
-use crate::cache::{Entry, KeyHash, Times};
+use crate::cache::{Entry, KeyHash};
 use crate::config::{Preset, model};
 use crate::preset::PageClass;
 use crate::telemetry::metrics::Metrics;
@@ -85,29 +86,14 @@ impl Cache {
     }
 
     fn fill(&self, fresh_for: Duration) -> Arc<Entry> {
-        let entry = Entry {
-            base: KeyHash(1),
-            root: KeyHash(1),
-            slot: KeyHash(1),
-            host: "blog.example".into(),
-            path: "/".into(),
-            query: None,
-            status: StatusCode::OK,
-            headers: HeaderMap::new(),
+        let stored_at = self.now - Duration::from_secs(10);
+        let mut entry = Entry {
             body: Bytes::from_static(b"body"),
-            times: Times {
-                stored_at: self.now - Duration::from_secs(10),
-                initial_age: Duration::ZERO,
-                fresh_until: self.now - Duration::from_secs(9) + fresh_for,
-                stale_while_revalidate: Duration::from_secs(60),
-                stale_if_error: Duration::ZERO,
-            },
             seq: self.tiers.head(),
-            tags: [].into(),
-            wire: Default::default(),
-            searched: Default::default(),
-            superseded: Default::default(),
+            ..plain(KeyHash(1), stored_at, Duration::from_secs(1) + fresh_for)
         };
+        entry.times.stale_while_revalidate = Duration::from_secs(60);
+
         self.tiers.put(entry, &[]);
         self.tiers.get_memory(KeyHash(1), &HeaderMap::new()).unwrap()
     }
